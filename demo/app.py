@@ -1,0 +1,90 @@
+"""The demo host: everything that an app does to mount flask-ms365 is in this file."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+from flask import Flask
+from flask_wtf import CSRFProtect
+from werkzeug.wrappers import Response
+
+from demo import accounts, contacts
+from demo.database import db, tune_sqlite
+from flask_ms365 import MS365
+
+ms365 = MS365()
+ms365.on_message(contacts.note_contact)
+csrf = CSRFProtect()
+
+
+def create_app(
+    *,
+    data_dir: Path,
+    authority_url: str | None = None,
+    graph_url: str | None = None,
+    public_base_url: str | None = None,
+    job_hook: str = "apscheduler",
+) -> Flask:
+    """Make the back office. Without the two URLs it talks to Microsoft itself."""
+    app = Flask(__name__)
+    keys_file = data_dir / "encryption-keys"
+    _kept(keys_file, lambda: Fernet.generate_key().decode())
+    app.config.update(
+        SECRET_KEY=_kept(data_dir / "secret-key", secrets.token_hex),
+        SQLALCHEMY_DATABASE_URI=f"sqlite:///{(data_dir / 'cycles.db').resolve()}",
+        SESSION_COOKIE_SAMESITE="Lax",
+        MS365_ENCRYPTION_KEYS_FILE=str(keys_file),
+        MS365_PUBLIC_BASE_URL=public_base_url,
+        MS365_AUTHORITY_URL=authority_url,
+        MS365_GRAPH_URL=graph_url,
+        MS365_SYNC_INTERVAL=1,
+        MS365_JOB_HOOK=job_hook,
+    )
+    _add_parts(app)
+    app.after_request(_add_security_headers)
+    return app
+
+
+def _add_parts(app: Flask) -> None:
+    csrf.init_app(app)
+    db.init_app(app)
+    accounts.init_app(app)
+    app.register_blueprint(contacts.pages)
+    with app.app_context():
+        tune_sqlite()
+    ms365.init_app(app, db=db, authorize=accounts.is_allowed, current_user_id=accounts.current_user_id)
+    with app.app_context():
+        db.create_all()
+
+
+def _kept(path: Path, make: Callable[[], str]) -> str:
+    """Return the secret in ``path``; if there is none yet, make one that only its owner can read."""
+    if not path.exists():
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(make())
+    return path.read_text(encoding="ascii")
+
+
+def _add_security_headers(response: Response) -> Response:
+    """Set a strict policy where flask-ms365 has not set its own, with the sources that its pages need."""
+    policy = {
+        "default-src": ["'none'"],
+        "style-src": ["'self'"],
+        "script-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+        "form-action": ["'self'"],
+    }
+    for directive, sources in ms365.csp_sources().items():
+        policy[directive] = list(dict.fromkeys([*policy.get(directive, []), *sources]))
+    text = "; ".join(f"{directive} {' '.join(sources)}" for directive, sources in policy.items())
+    response.headers.setdefault("Content-Security-Policy", text)
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    return response

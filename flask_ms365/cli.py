@@ -1,0 +1,123 @@
+"""``flask ms365 ...``: the same services as the pages. Exit code 0 good, 1 something needs a person, 2 usage."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+from flask.cli import with_appcontext
+from sqlalchemy import select
+
+from flask_ms365.crypto import generate_key
+from flask_ms365.jobs.worker import Worker
+from flask_ms365.mailboxes.status import MailboxStatus, all_statuses
+from flask_ms365.models import Mailbox
+from flask_ms365.state import State, current_state
+from flask_ms365.sync.changes import Change
+from flask_ms365.sync.report import RunReport, TickReport
+
+
+@click.group("ms365")
+def ms365_cli() -> None:
+    """Microsoft 365 mail."""
+
+
+@ms365_cli.command()
+@click.option("--mailbox", metavar="ADDRESS", help="Only this mailbox.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@with_appcontext
+def sync(mailbox: str | None, as_json: bool) -> None:
+    """Make one pass over every mailbox, due or not. It obeys toggle, pause, lease and back-off."""
+    state = current_state()
+    is_on = state.settings.read().is_sync_on
+    reports = []
+    if is_on:
+        ids = _mailbox_ids(state, mailbox)
+        with click.progressbar(ids, label="Mailboxes", hidden=as_json or not sys.stdout.isatty()) as bar:
+            reports = [state.runner.run(mailbox_id) for mailbox_id in bar]
+    if as_json:
+        click.echo(json.dumps({"is_on": is_on, "mailboxes": [_report_json(report) for report in reports]}))
+    else:
+        click.echo("\n".join(_report_line(report) for report in reports) or _nothing(is_on))
+    sys.exit(1 if any(report.needs_a_person for report in reports) else 0)
+
+
+@ms365_cli.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@with_appcontext
+def status(as_json: bool) -> None:
+    """Show how every mailbox is."""
+    state = current_state()
+    is_on = state.settings.read().is_sync_on
+    statuses = all_statuses(state.session, is_on=is_on, now=state.clock())
+    if as_json:
+        click.echo(json.dumps({"is_on": is_on, "mailboxes": [each.as_json() for each in statuses]}))
+    else:
+        click.echo(f"Emails sync is {'on' if is_on else 'off'}.")
+        for each in statuses:
+            click.echo(_status_line(each))
+    sys.exit(1 if any(each.kind == "bad" for each in statuses) else 0)
+
+
+@ms365_cli.command()
+@with_appcontext
+def worker() -> None:
+    """Sync what is due, until SIGTERM; a sync under way then stops at its next page."""
+    state = current_state()
+    running = Worker(state.job.tick, interval=state.job.interval, told=_tell)  # type: ignore[arg-type]
+    state.runner.is_stopping = lambda: running.is_stopping
+    running.run()
+
+
+@ms365_cli.group()
+def keys() -> None:
+    """Encryption keys."""
+
+
+@keys.command()
+def generate() -> None:
+    """Print a new key for MS365_ENCRYPTION_KEYS. Keep it as safe as a password."""
+    click.echo(generate_key())
+
+
+def _mailbox_ids(state: State, address: str | None) -> list[int]:
+    wanted = select(Mailbox.id).order_by(Mailbox.next_due_at)
+    if address is not None:
+        wanted = wanted.where(Mailbox.address == address)
+    ids = list(state.session.scalars(wanted))
+    if address is not None and not ids:
+        raise click.UsageError(f"There is no mailbox {address}.")
+    return ids
+
+
+def _tell(report: TickReport) -> None:
+    """Print one JSON line a run, for whoever collects the output."""
+    for run in report.runs:
+        click.echo(json.dumps({"event": "run.finished", "mailbox_id": run.mailbox_id, **_counts(run)}))
+
+
+def _report_json(report: RunReport) -> dict[str, Any]:
+    return {"address": report.address, "error": report.error, "error_code": report.error_code, **_counts(report)}
+
+
+def _counts(report: RunReport) -> dict[str, Any]:
+    counts = {change.value: report.changes[change] for change in Change}
+    return {"state": str(report.result), "pages": report.pages, **counts}
+
+
+def _report_line(report: RunReport) -> str:
+    counts = ", ".join(f"{report.changes[change]} {change}" for change in Change)
+    return f"{report.address}: {report.result} ({counts}){' ' + report.error if report.error else ''}"
+
+
+def _status_line(each: MailboxStatus) -> str:
+    seen = each.last_success_at.isoformat(timespec="seconds") if each.last_success_at else "never"
+    return f"{each.address}: {each.words}, {each.message_count} of {each.total_count} messages, last read {seen}" + (
+        f". {each.error}" if each.error else ""
+    )
+
+
+def _nothing(is_on: bool) -> str:
+    return "No mailbox is connected." if is_on else "Emails sync is off; nothing was done."

@@ -1,0 +1,97 @@
+"""The keyring, and the column type for what it seals.
+
+A sealed secret reads ``ms1.<key id>.<fernet token>``. The context (which table, row and field) is inside the token, so
+that a ciphertext copied to another row does not open there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken
+from sqlalchemy import Dialect, Text
+from sqlalchemy.types import TypeDecorator
+
+from flask_ms365.config import secret_text
+from flask_ms365.errors import ConfigurationError, KeyMissing, NoEncryptionKey, Tampered
+
+_PREFIX = "ms1"
+
+
+class Keyring:
+    """Fernet keys: the first seals, all open."""
+
+    def __init__(self, keys: list[str]) -> None:
+        self._fernets = {key_id(key): _fernet(key) for key in keys}
+
+    def __bool__(self) -> bool:
+        return bool(self._fernets)
+
+    def __repr__(self) -> str:
+        return f"<Keyring {' '.join(self._fernets) or 'empty'}>"
+
+    def seal(self, value: str, context: str) -> str:
+        """Return ``value`` sealed for ``context``; raise :exc:`NoEncryptionKey` when the ring is empty."""
+        if not self._fernets:
+            raise NoEncryptionKey
+        first, fernet = next(iter(self._fernets.items()))
+        token = fernet.encrypt(json.dumps([context, value]).encode())
+        return f"{_PREFIX}.{first}.{token.decode()}"
+
+    def open(self, sealed: str, context: str) -> str:
+        """Return what :meth:`seal` was given; raise :exc:`KeyMissing` or :exc:`Tampered`, never a wrong value."""
+        prefix, _, rest = sealed.partition(".")
+        kid, _, token = rest.partition(".")
+        if prefix != _PREFIX or not token:
+            raise Tampered
+        if kid not in self._fernets:
+            raise KeyMissing(kid)
+        try:
+            sealed_context, value = json.loads(self._fernets[kid].decrypt(token.encode()))
+        except (InvalidToken, ValueError):
+            raise Tampered from None
+        if sealed_context != context:
+            raise Tampered
+        return str(value)
+
+
+class Sealed(TypeDecorator[str]):
+    """A text column that takes sealed secrets only: a forgotten ``seal`` fails before it reaches the database."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is not None and not value.startswith(f"{_PREFIX}."):
+            raise ValueError("An unsealed secret was about to be stored.")
+        return value
+
+
+def keyring_from(config: Mapping[str, Any]) -> Keyring:
+    """Build the ring of ``MS365_ENCRYPTION_KEYS`` (a list, or text with commas or line breaks) or its ``_FILE``."""
+    keys = config.get("MS365_ENCRYPTION_KEYS")
+    if not isinstance(keys, (list, tuple)):
+        keys = (secret_text(config, "MS365_ENCRYPTION_KEYS") or "").replace(",", "\n").split()
+    return Keyring([str(key) for key in keys])
+
+
+def generate_key() -> str:
+    """Return a new key for ``MS365_ENCRYPTION_KEYS``."""
+    return Fernet.generate_key().decode()
+
+
+def key_id(key: str) -> str:
+    """Return the public name of a key: eight hexadecimal digits of its hash."""
+    return hashlib.sha256(key.encode()).hexdigest()[:8]
+
+
+def _fernet(key: str) -> Fernet:
+    try:
+        return Fernet(key)
+    except ValueError:
+        raise ConfigurationError(
+            'MS365_ENCRYPTION_KEYS holds something that is no key. Make one with "flask ms365 keys generate".'
+        ) from None

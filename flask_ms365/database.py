@@ -1,0 +1,56 @@
+"""The database of a host that brings none: an SQLite file in the instance folder, set up for speed and safety."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import event
+
+from flask_ms365.errors import ConfigurationError
+
+# page_size counts only before the first table and before WAL, so it comes first
+_PRAGMAS = (
+    "PRAGMA page_size=16384",
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=NORMAL",
+    "PRAGMA wal_autocheckpoint=4096",
+    "PRAGMA cache_size=-65536",
+    "PRAGMA busy_timeout=15000",
+    "PRAGMA foreign_keys=ON",
+)
+
+
+def host_database(app: Flask, db: SQLAlchemy) -> SQLAlchemy:
+    """Return the host's ``db``; raise :exc:`ConfigurationError` where it does not know the app yet."""
+    if app.extensions.get("sqlalchemy") is not db:
+        raise ConfigurationError("Call db.init_app(app) before MS365().init_app(app, db=db).")
+    return db
+
+
+def own_database(app: Flask) -> SQLAlchemy:
+    """Return a database of our own; raise :exc:`ConfigurationError` where the app has one that was not passed."""
+    if "sqlalchemy" in app.extensions:
+        raise ConfigurationError("This app has Flask-SQLAlchemy. Pass it: MS365().init_app(app, db=db).")
+    app.config.setdefault("SQLALCHEMY_DATABASE_URI", "sqlite:///ms365.sqlite3")
+    return SQLAlchemy(app)
+
+
+def create_tables(app: Flask, db: SQLAlchemy) -> None:
+    """Make the tables of a database of our own, once, also when several processes start together."""
+    with app.app_context():
+        is_sqlite = db.engine.dialect.name == "sqlite"
+        if is_sqlite:
+            event.listen(db.engine, "connect", _apply_pragmas)
+        with db.engine.begin() as connection:
+            if is_sqlite:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            db.metadata.create_all(connection)
+
+
+def _apply_pragmas(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()

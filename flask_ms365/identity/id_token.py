@@ -1,0 +1,118 @@
+"""Who signed in: the ID token, checked in full. A token that fails any check is worth nothing."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from flask_ms365.errors import SignInFailed
+from flask_ms365.identity.keys import SigningKeys, TenantKeys
+from flask_ms365.identity.registration import AppRegistration
+
+_LEEWAY = 60  # seconds; Authlib's own 120 take a token that expired a minute ago
+_GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """A person, known by tenant and object id. Name and sign-in name may change and prove nothing."""
+
+    tid: str
+    oid: str
+    name: str | None
+    upn: str | None
+
+
+def verify_id_token(
+    token: str | None, *, registration: AppRegistration, keys: SigningKeys, nonce: str, now: datetime
+) -> Identity:
+    """Return who signed in; raise :exc:`SignInFailed` that names the check."""
+    if token is None:
+        raise _refused("id_token", "Microsoft sent no ID token.")
+    key_id = _key_id(token)
+    tenant_keys = keys.of(registration, key_id)
+    key = _signing_key(tenant_keys, key_id)
+    claims = _signed_claims(token, key)
+    _check_issuer(claims, tenant_keys.issuer, key)
+    if claims.get("aud") != registration.client_id:
+        raise _refused("aud", "The ID token was made for another app.")
+    if not hmac.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
+        raise _refused("nonce", "The ID token belongs to another sign-in.")
+    _check_times(claims, now.timestamp())
+    return _identity(claims)
+
+
+def _key_id(token: str) -> str | None:
+    from joserfc.errors import JoseError
+    from joserfc.jws import extract_compact
+
+    try:
+        kid = extract_compact(token.encode()).headers().get("kid")
+    except (JoseError, ValueError):
+        raise _refused("id_token", "The ID token is no token.") from None
+    return str(kid) if kid is not None else None
+
+
+def _signing_key(keys: TenantKeys, key_id: str | None) -> dict[str, Any]:
+    if key_id is None and len(keys.by_id) == 1:
+        return next(iter(keys.by_id.values()))
+    if key_id not in keys.by_id:
+        raise _refused("kid", "The ID token was signed with a key that Microsoft does not list.")
+    return keys.by_id[key_id]
+
+
+def _signed_claims(token: str, key: dict[str, Any]) -> dict[str, Any]:
+    from joserfc import jwt
+    from joserfc.errors import JoseError
+    from joserfc.jwk import RSAKey
+
+    try:
+        public = RSAKey.import_key({name: key[name] for name in ("kty", "n", "e")})
+        # the algorithm is ours to say: neither the token's header nor discovery decides it
+        return dict(jwt.decode(token, public, algorithms=["RS256"]).claims)
+    except (JoseError, ValueError, KeyError, msgspec.DecodeError):
+        raise _refused("signature", "The ID token's signature is wrong.") from None
+
+
+def _check_issuer(claims: dict[str, Any], issuer: str, key: dict[str, Any]) -> None:
+    tid = str(claims.get("tid", ""))
+    if not _GUID.fullmatch(tid):
+        raise _refused("tid", "The ID token names no tenant.")
+    if claims.get("iss") != issuer.replace("{tenantid}", tid):
+        raise _refused("iss", "The ID token comes from another tenant than the one in the settings.")
+    own = key.get("issuer")
+    if own is not None and str(own).replace("{tenantid}", tid) != claims["iss"]:
+        raise _refused("iss", "The ID token was signed with a key of another issuer.")
+
+
+def _check_times(claims: dict[str, Any], now: float) -> None:
+    expires: Any = claims.get("exp")
+    issued: Any = claims.get("iat")
+    begins: Any = claims.get("nbf", issued)
+    if not all(isinstance(value, (int, float)) for value in (expires, issued, begins)):
+        raise _refused("exp", "The ID token does not say how long it is valid.")
+    if expires <= now - _LEEWAY:
+        raise _refused("exp", "The ID token has expired. Is this server's clock right?")
+    if max(issued, begins) > now + _LEEWAY:
+        raise _refused("nbf", "The ID token is not valid yet. Is this server's clock right?")
+
+
+def _identity(claims: dict[str, Any]) -> Identity:
+    oid = str(claims.get("oid", ""))
+    if not claims.get("sub") or not _GUID.fullmatch(oid):
+        raise _refused("sub", "The ID token does not say who signed in.")
+    return Identity(tid=claims["tid"], oid=oid, name=_text(claims, "name"), upn=_text(claims, "preferred_username"))
+
+
+def _text(claims: dict[str, Any], name: str) -> str | None:
+    value = claims.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _refused(check: str, message: str) -> SignInFailed:
+    return SignInFailed(check, message, next_step="Nothing was stored. Try again; if it stays, ask your admin.")

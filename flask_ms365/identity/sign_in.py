@@ -1,0 +1,213 @@
+"""One sign-in from the button to the verified account.
+
+The state of a sign-in is a row in the database, not the host's session: it works under ``SameSite=Strict``, cannot be
+replayed from an old cookie, and a hundred abandoned starts do not fill the cookie jar. The browser holds only the
+``state`` parameter and a binding cookie; the row holds their hashes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, update
+
+from flask_ms365.crypto import Keyring
+from flask_ms365.errors import SignInFailed, TokenError
+from flask_ms365.identity import token_endpoint
+from flask_ms365.identity.advice import advise
+from flask_ms365.identity.id_token import Identity, verify_id_token
+from flask_ms365.identity.keys import SigningKeys
+from flask_ms365.identity.registration import SCOPES, AppRegistration
+from flask_ms365.identity.token_endpoint import TokenPair
+from flask_ms365.models import OAuthFlow, write_transaction
+from flask_ms365.models.base import AnySession
+
+FLOW_MINUTES = 10
+_LONGEST = 4096  # a code has been seen at 2 KB; more than this is not from Microsoft
+
+_AGAIN = "Begin again from this page."
+
+# check -> (what happened, what to do): the failures that we notice, by name
+PROBLEMS: dict[str, tuple[str, str]] = {
+    "malformed": ("The answer from Microsoft could not be read.", _AGAIN),
+    "state": ("This sign-in is not known here, or it was finished already.", _AGAIN),
+    "expired": (f"The sign-in took longer than {FLOW_MINUTES} minutes.", _AGAIN),
+    "binding": (
+        "The sign-in was finished in another browser than it began in, or cookies are blocked.",
+        "Begin again and stay in one browser window.",
+    ),
+    "user": ("The sign-in was begun by another user of this app.", "Begin again as yourself."),
+    "allowed": ("You are no longer allowed to connect a mailbox.", "Ask an admin of this app."),
+    "registration": ("The Microsoft settings were changed during the sign-in.", _AGAIN),
+    "scope": ("Microsoft did not grant the permission to read mail.", "Connect again and accept all permissions."),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """Where to send the browser, and the cookie that binds the sign-in to it."""
+
+    url: str
+    binding: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedIn:
+    """A sign-in that passed every check."""
+
+    flow: OAuthFlow
+    identity: Identity
+    tokens: TokenPair
+
+
+class SignIn:
+    """Begins and finishes sign-ins."""
+
+    def __init__(self, *, session: AnySession, keyring: Keyring, clock: Callable[[], datetime]) -> None:
+        self._session = session
+        self._keyring = keyring
+        self._clock = clock
+        self._keys = SigningKeys(clock=clock)
+
+    def begin(
+        self, registration: AppRegistration, *, user_id: str, redirect_uri: str, mailbox_id: int | None
+    ) -> Started:
+        """Store a new flow and return where to send the browser."""
+        state, binding, verifier = (secrets.token_urlsafe(48) for _ in range(3))
+        nonce, now = secrets.token_urlsafe(24), self._clock()
+        flow = OAuthFlow(
+            id=_hash(state),
+            outcome_id=secrets.token_hex(16),
+            binding=_hash(binding),
+            user_id=user_id,
+            mailbox_id=mailbox_id,
+            nonce=nonce,
+            code_verifier=self._keyring.seal(verifier, _context(_hash(state))),
+            redirect_uri=redirect_uri,
+            scopes=list(SCOPES),
+            registration=registration.fingerprint,
+            created_at=now,
+            expires_at=now + timedelta(minutes=FLOW_MINUTES),
+        )
+        with write_transaction(self._session):
+            # outcomes are shown for a day; abandoned starts go with them
+            self._session.execute(delete(OAuthFlow).where(OAuthFlow.expires_at < now - timedelta(days=1)))
+            self._session.add(flow)
+        url = token_endpoint.authorize_url(
+            registration, redirect_uri=redirect_uri, scopes=SCOPES, state=state, nonce=nonce, verifier=verifier
+        )
+        return Started(url=url, binding=binding)
+
+    def find(self, args: Mapping[str, list[str]]) -> OAuthFlow:
+        """Return the flow under way that an answer belongs to; raise :exc:`SignInFailed`."""
+        values = [value for name in ("state", "code", "error") for value in args.get(name, [])]
+        once = all(len(args.get(name, [])) <= 1 for name in ("state", "code", "error", "iss"))
+        if not once or not args.get("state") or any(not v or len(v) > _LONGEST or "\0" in v for v in values):
+            raise problem("malformed")
+        flow = self._session.get(OAuthFlow, _hash(args["state"][0]), populate_existing=True)
+        if flow is None or flow.consumed_at is not None:
+            raise problem("state")
+        return flow
+
+    def finish(
+        self,
+        flow: OAuthFlow,
+        args: Mapping[str, list[str]],
+        *,
+        registration: AppRegistration,
+        binding: str | None,
+        user_id: str | None,
+        is_allowed: bool,
+    ) -> SignedIn:
+        """Run the checks in order, exchange the code, verify who signed in; raise :exc:`SignInFailed`."""
+        self._check_flow(flow, binding=binding, user_id=user_id, is_allowed=is_allowed)
+        self._consume(flow)
+        if flow.registration != registration.fingerprint:
+            raise problem("registration")
+        _check_answer(args, registration)
+        try:
+            tokens = token_endpoint.exchange_code(
+                registration,
+                code=args["code"][0],
+                redirect_uri=flow.redirect_uri,
+                verifier=self._keyring.open(flow.code_verifier or "", _context(flow.id)),
+            )
+            identity = verify_id_token(
+                tokens.id_token, registration=registration, keys=self._keys, nonce=flow.nonce, now=self._clock()
+            )
+        except TokenError as exc:
+            raise SignInFailed(exc.error or "token", str(exc), code=exc.code, trace=exc.trace) from None
+        _check_scopes(tokens.scopes)
+        return SignedIn(flow=flow, identity=identity, tokens=tokens)
+
+    def failed(self, flow: OAuthFlow, error: SignInFailed) -> None:
+        """Keep why a flow ended, for the page that tells it to the user who began."""
+        with write_transaction(self._session):
+            flow.consumed_at = flow.consumed_at or self._clock()
+            flow.code_verifier = None
+            flow.problem = {
+                "check": error.check,
+                "message": str(error),
+                "next_step": error.next_step,
+                "code": error.code,
+                "trace": error.trace,
+            }
+
+    def _check_flow(self, flow: OAuthFlow, *, binding: str | None, user_id: str | None, is_allowed: bool) -> None:
+        if flow.expires_at <= self._clock():
+            raise problem("expired")
+        if not hmac.compare_digest(_hash(binding or ""), flow.binding):
+            raise problem("binding")
+        if user_id != flow.user_id:
+            raise problem("user")
+        if not is_allowed:
+            raise problem("allowed")
+
+    def _consume(self, flow: OAuthFlow) -> None:
+        """Use the flow up: of two callbacks at the same instant one wins."""
+        with write_transaction(self._session):
+            used = self._session.execute(
+                update(OAuthFlow)
+                .where(OAuthFlow.id == flow.id, OAuthFlow.consumed_at.is_(None))
+                .values(consumed_at=self._clock())
+                .execution_options(synchronize_session=False)
+            )
+        if used.rowcount != 1:  # type: ignore[attr-defined]
+            raise problem("state")
+
+
+def problem(check: str) -> SignInFailed:
+    """Return the error of a named check, in our words."""
+    message, next_step = PROBLEMS[check]
+    return SignInFailed(check, message, next_step=next_step)
+
+
+def _check_answer(args: Mapping[str, list[str]], registration: AppRegistration) -> None:
+    """Read Microsoft's answer: ``error`` before ``code``; its text is anybody's, so it only picks our words."""
+    issuer = args.get("iss", [""])[0]
+    if issuer and not issuer.startswith(f"{registration.authority}/"):
+        raise problem("malformed")
+    if args.get("error"):
+        advice = advise(args["error"][0], args.get("error_description", [""])[0][:_LONGEST])
+        raise SignInFailed("refused", advice.message, next_step=advice.next_step, code=advice.code, trace=advice.trace)
+    if not args.get("code"):
+        raise problem("malformed")
+
+
+def _check_scopes(granted: tuple[str, ...]) -> None:
+    """Compare granted with asked: Microsoft answers short or full names, in any letter case."""
+    if granted and "mail.read" not in {scope.rpartition("/")[2].lower() for scope in granted}:
+        raise problem("scope")
+
+
+def _context(flow_id: str) -> str:
+    return f"ms365_oauth_flow:{flow_id}:code_verifier"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

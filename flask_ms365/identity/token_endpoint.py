@@ -1,0 +1,123 @@
+"""The token endpoint, spoken to by Authlib; its refusals become our errors here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask_ms365.errors import AppRefused, SignInNeeded, TokenError, TokenUnavailable
+from flask_ms365.identity.advice import advise
+from flask_ms365.identity.registration import AppRegistration
+
+_TIMEOUT = (5, 30)  # seconds to connect, and between two bytes; together below the lease
+_ENDS_SIGN_IN = {"invalid_grant", "interaction_required", "consent_required"}
+_ENDS_ALL = {"invalid_client", "unauthorized_client"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenPair:
+    """What the token endpoint gave. Nothing of it belongs in a log."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    id_token: str | None = field(repr=False)
+    expires_in: int
+    scopes: tuple[str, ...]
+
+
+def authorize_url(
+    registration: AppRegistration, *, redirect_uri: str, scopes: Iterable[str], state: str, nonce: str, verifier: str
+) -> str:
+    """Return where to send the browser. Only ``response_mode=query``: a form_post would arrive without Lax cookies."""
+    url, _ = _session(registration, redirect_uri).create_authorization_url(
+        registration.authorize_url,
+        state=state,
+        code_verifier=verifier,
+        nonce=nonce,
+        scope=" ".join(scopes),
+        response_mode="query",
+        prompt="select_account",
+    )
+    return str(url)
+
+
+def exchange_code(registration: AppRegistration, *, code: str, redirect_uri: str, verifier: str) -> TokenPair:
+    """Exchange an authorization code; raise a :exc:`TokenError`."""
+    return _request(
+        registration, redirect_uri, {"grant_type": "authorization_code", "code": code, "code_verifier": verifier}
+    )
+
+
+def refresh(registration: AppRegistration, *, refresh_token: str, scopes: Iterable[str]) -> TokenPair:
+    """Exchange a refresh token for a new pair; raise a :exc:`TokenError`."""
+    return _request(
+        registration,
+        None,
+        {"grant_type": "refresh_token", "refresh_token": refresh_token, "scope": " ".join(scopes)},
+    )
+
+
+def _session(registration: AppRegistration, redirect_uri: str | None) -> Any:
+    # imported late: it costs as much as the rest of the package together, and most requests never need it
+    from authlib.integrations.requests_client import OAuth2Session
+
+    return OAuth2Session(
+        registration.client_id,
+        registration.client_secret,
+        token_endpoint_auth_method="client_secret_post",
+        redirect_uri=redirect_uri,
+        code_challenge_method="S256",
+        default_timeout=_TIMEOUT,
+    )
+
+
+def _request(registration: AppRegistration, redirect_uri: str | None, form: Mapping[str, str]) -> TokenPair:
+    from authlib.integrations.base_client import OAuthError
+    from requests import RequestException
+
+    with _session(registration, redirect_uri) as session:
+        try:
+            # a redirect would carry the client secret to another host
+            token = session.fetch_token(registration.token_url, allow_redirects=False, **form)
+        except OAuthError as exc:
+            raise _refusal(str(exc.error or ""), str(exc.description or "")) from None
+        except (RequestException, ValueError, TypeError) as exc:
+            raise TokenUnavailable(f"Microsoft's sign-in service did not answer as expected ({_kind(exc)}).") from None
+    return _pair(token, form.get("refresh_token"))
+
+
+def _refusal(error: str, description: str) -> TokenError:
+    advice = advise(error, description)
+    kind = SignInNeeded if error in _ENDS_SIGN_IN else AppRefused if error in _ENDS_ALL else TokenUnavailable
+    text = f"{advice.message} {advice.next_step}"
+    return kind(text, error=error, code=advice.code, trace=advice.trace)
+
+
+def _pair(token: Mapping[str, Any], old_refresh_token: str | None) -> TokenPair:
+    """Check the shape of an answer: what is stored from it decides whether the mailbox stays connected."""
+    access, refresh_token = token.get("access_token"), token.get("refresh_token") or old_refresh_token
+    if not isinstance(access, str) or not access or str(token.get("token_type", "")).lower() != "bearer":
+        raise TokenUnavailable("Microsoft's sign-in service gave no usable access token.")
+    if not isinstance(refresh_token, str):
+        raise TokenUnavailable("Microsoft gave no refresh token. Is offline_access allowed for this app?")
+    id_token = token.get("id_token")
+    return TokenPair(
+        access_token=access,
+        refresh_token=refresh_token,
+        id_token=id_token if isinstance(id_token, str) else None,
+        expires_in=_seconds(token.get("expires_in")),
+        scopes=tuple(str(token.get("scope", "")).split()),
+    )
+
+
+def _seconds(value: Any) -> int:
+    """Return a believable life time: an answer that claims centuries must not stop us from refreshing."""
+    try:
+        return max(60, min(int(value), 28 * 3600))
+    except (TypeError, ValueError, OverflowError):
+        return 3600
+
+
+def _kind(exc: BaseException) -> str:
+    return type(exc).__name__  # never its text: requests puts URLs and bodies there

@@ -1,0 +1,150 @@
+"""Access tokens that are good now. Any number of processes may ask at once; one of them refreshes.
+
+The request to Microsoft happens outside any transaction, under a short lease in the connection's row. The rotated
+refresh token is stored by the statement that ends the lease, so that it cannot be lost between two writes.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, or_, select, update
+from sqlalchemy.sql import Update
+
+from flask_ms365.crypto import Keyring
+from flask_ms365.errors import SignInNeeded, TokenError, TokenUnavailable
+from flask_ms365.identity import token_endpoint
+from flask_ms365.identity.registration import AppRegistration
+from flask_ms365.identity.token_endpoint import TokenPair
+from flask_ms365.models import Connection, write_transaction
+from flask_ms365.models.base import AnySession
+
+_log = logging.getLogger(__name__)
+
+_EARLY = timedelta(minutes=5)
+_LEASE = timedelta(seconds=60)  # longer than the token endpoint may take
+_POLL, _POLLS = 0.1, 50
+
+# user_id, tid, oid: what a stored token belongs to
+Grant = tuple[str, str, str]
+
+
+class Tokens:
+    """The token pairs of one app's connections."""
+
+    def __init__(self, *, session: AnySession, keyring: Keyring, clock: Callable[[], datetime]) -> None:
+        self._session = session
+        self._keyring = keyring
+        self._clock = clock
+        self._pause = threading.Event().wait
+
+    def access_token(
+        self, connection_id: int, registration: Callable[[], AppRegistration], *, rejected: str | None = None
+    ) -> str:
+        """Return a good access token, refreshed if need be.
+
+        ``rejected`` is one that Graph refused although it looked good. Raise :exc:`SignInNeeded`, :exc:`AppRefused`,
+        :exc:`TokenUnavailable` or an :exc:`EncryptionError`.
+        """
+        for _ in range(_POLLS):
+            connection = self._read(connection_id)
+            token = self._open(connection, "access_token")
+            if token != rejected and connection.expires_at - self._clock() > _EARLY:
+                return token
+            owner = secrets.token_hex(16)
+            if self._take_lease(connection, owner):
+                return self._refresh(connection, owner, registration())
+            if token != rejected and connection.expires_at > self._clock():
+                return token  # somebody else is refreshing; this one still serves
+            self._pause(_POLL)
+        raise TokenUnavailable("Another worker is renewing this sign-in. Trying again soon.")
+
+    def _read(self, connection_id: int) -> Row[Any]:
+        row = self._session.execute(select(Connection.__table__).where(Connection.id == connection_id)).one_or_none()
+        self._session.commit()  # no transaction is open while Microsoft is asked
+        if row is None or row.is_dead:
+            raise SignInNeeded(code=(row.error_code or "") if row else "")
+        return row
+
+    def _take_lease(self, connection: Row[Any], owner: str) -> bool:
+        now = self._clock()
+        is_free = or_(Connection.refresh_until.is_(None), Connection.refresh_until < now)
+        return self._write(
+            _update(connection, connection.version)
+            .where(is_free)
+            .values(refresh_owner=owner, refresh_until=now + _LEASE)
+        )
+
+    def _refresh(self, connection: Row[Any], owner: str, registration: AppRegistration) -> str:
+        seen, refresh_token = connection.version, self._open(connection, "refresh_token")
+        # where the grant was given, not where the settings point today
+        registration = replace(registration, authority=connection.authority, tenant=connection.tid)
+        try:
+            pair = token_endpoint.refresh(registration, refresh_token=refresh_token, scopes=connection.scopes)
+        except SignInNeeded as exc:
+            return self._after_refusal(connection.id, seen, owner, exc)
+        except TokenError:
+            self._write(_update(connection, seen, owner).values(refresh_owner=None, refresh_until=None))
+            raise
+        ended = _update(connection, seen, owner).values(
+            **seal_pair(self._keyring, pair, grant=_grant(connection), now=self._clock()),
+            version=seen + 1,
+            refresh_owner=None,
+            refresh_until=None,
+        )
+        if not self._write(ended):
+            _log.warning("token.late", extra={"event": "token.late", "connection_id": connection.id})
+        return pair.access_token
+
+    def _after_refusal(self, connection_id: int, seen: int, owner: str, refusal: SignInNeeded) -> str:
+        """Look once more before a grant counts as dead: somebody may just have stored a newer pair."""
+        connection = self._read(connection_id)
+        if connection.version != seen:
+            return self._open(connection, "access_token")
+        self._write(
+            _update(connection, seen, owner).values(
+                is_dead=True,
+                error_code=refusal.code or refusal.error,
+                error_text=str(refusal),
+                refresh_owner=None,
+                refresh_until=None,
+            )
+        )
+        raise refusal
+
+    def _open(self, connection: Row[Any], name: str) -> str:
+        return self._keyring.open(getattr(connection, name) or "", _context(_grant(connection), name))
+
+    def _write(self, statement: Update) -> bool:
+        with write_transaction(self._session):
+            result = self._session.execute(statement.execution_options(synchronize_session=False))
+        return bool(result.rowcount == 1)  # type: ignore[attr-defined]
+
+
+def seal_pair(keyring: Keyring, pair: TokenPair, *, grant: Grant, now: datetime) -> dict[str, Any]:
+    """Return the columns of :class:`Connection` that a new token pair of ``grant`` fills."""
+    return {
+        "access_token": keyring.seal(pair.access_token, _context(grant, "access_token")),
+        "refresh_token": keyring.seal(pair.refresh_token, _context(grant, "refresh_token")),
+        "expires_at": now + timedelta(seconds=pair.expires_in),
+        "renewed_at": now,
+    }
+
+
+def _update(connection: Row[Any], version: int, owner: str | None = None) -> Update:
+    statement = update(Connection).where(Connection.id == connection.id, Connection.version == version)
+    return statement if owner is None else statement.where(Connection.refresh_owner == owner)
+
+
+def _grant(connection: Row[Any]) -> Grant:
+    return connection.user_id, connection.tid, connection.oid
+
+
+def _context(grant: Grant, name: str) -> str:
+    return f"ms365_connection:{'/'.join(grant)}:{name}"

@@ -1,0 +1,161 @@
+"""Connect a person's own mailbox: begin a sign-in, finish it, and keep what came of it.
+
+Nothing is stored unless the sign-in passed every check and Graph let us read the inbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Flask
+from sqlalchemy import select
+
+from flask_ms365 import signals
+from flask_ms365.crypto import Keyring
+from flask_ms365.errors import EncryptionError, GraphError, MS365Error, SignInFailed
+from flask_ms365.graph.types import User
+from flask_ms365.identity.registration import AppRegistration
+from flask_ms365.identity.sign_in import SignedIn, SignIn, Started
+from flask_ms365.identity.tokens import seal_pair
+from flask_ms365.models import AuditEvent, Connection, Mailbox, OAuthFlow, write_transaction
+from flask_ms365.models.base import AnySession
+from flask_ms365.sync.mailbox_client import MailboxClients
+
+
+@dataclass(kw_only=True)
+class Connect:
+    """Connects the mailboxes of one app's users."""
+
+    app: Flask
+    session: AnySession
+    keyring: Keyring
+    sign_in: SignIn
+    clients: MailboxClients
+    registration: Callable[[], AppRegistration]
+    clock: Callable[[], datetime]
+    wake: Callable[[int], None]
+
+    def begin(self, *, user_id: str, redirect_uri: str) -> Started:
+        """Begin the sign-in of ``user_id``; raise NotConfigured or NoEncryptionKey."""
+        mailbox = own_mailbox(self.session, user_id)
+        return self.sign_in.begin(
+            self.registration(),
+            user_id=user_id,
+            redirect_uri=redirect_uri,
+            mailbox_id=mailbox.id if mailbox else None,
+        )
+
+    def finish(
+        self, args: Mapping[str, list[str]], *, binding: str | None, user_id: str | None, is_allowed: bool
+    ) -> str:
+        """Finish a sign-in; return what names its outcome: a flow's outcome id, or the name of a failed check."""
+        try:
+            flow = self.sign_in.find(args)
+        except SignInFailed as exc:
+            return exc.check
+        outcome_id = flow.outcome_id
+        try:
+            registration = self.registration()
+            signed_in = self.sign_in.finish(
+                flow, args, registration=registration, binding=binding, user_id=user_id, is_allowed=is_allowed
+            )
+            owner = self._probe(signed_in)
+            mailbox_id = self._store(signed_in, owner, registration)
+        except SignInFailed as exc:
+            self.sign_in.failed(flow, exc)
+            return outcome_id
+        except (EncryptionError, MS365Error) as exc:
+            self.sign_in.failed(flow, SignInFailed("setup", str(exc), next_step="Ask an admin of this app."))
+            return outcome_id
+        signals.mailbox_connected.send(self.app, mailbox_id=mailbox_id)
+        self.wake(mailbox_id)
+        return outcome_id
+
+    def outcome(self, outcome_id: str, *, user_id: str) -> OAuthFlow | None:
+        """Return the finished sign-in of this user that ``outcome_id`` names."""
+        wanted = select(OAuthFlow).where(OAuthFlow.outcome_id == outcome_id, OAuthFlow.user_id == user_id)
+        return self.session.scalar(wanted.where(OAuthFlow.consumed_at.is_not(None)))
+
+    def _probe(self, signed_in: SignedIn) -> User:
+        """Read the account and its inbox once, before anything is stored."""
+        graph = self.clients.with_token(signed_in.tokens.access_token)
+        try:
+            user = graph.user()
+            graph.probe()
+        except GraphError as exc:
+            raise SignInFailed(
+                "mailbox",
+                "The sign-in worked, but this account's mail cannot be read.",
+                next_step="Is there an Exchange Online mailbox? Ask the Microsoft 365 admin.",
+                code=exc.code,
+                trace=exc.request_id,
+            ) from None
+        if user.id != signed_in.identity.oid:
+            raise SignInFailed("account", "Microsoft Graph answered for another account.", next_step="Try again.")
+        return user
+
+    def _store(self, signed_in: SignedIn, owner: User, registration: AppRegistration) -> int:
+        """Store grant, mailbox and outcome in one transaction; return the mailbox's id."""
+        with write_transaction(self.session):
+            flow = self.session.get_one(OAuthFlow, signed_in.flow.id)
+            connection = self._store_connection(signed_in, registration)
+            mailbox = self._store_mailbox(connection, owner)
+            flow.problem, flow.code_verifier, flow.mailbox_id = {}, None, mailbox.id
+            self.session.add(
+                AuditEvent(
+                    at=self.clock(),
+                    actor=flow.user_id,
+                    action="mailbox.connected",
+                    target=mailbox.address,
+                    detail={"mailbox_id": mailbox.id},
+                )
+            )
+            return mailbox.id
+
+    def _store_connection(self, signed_in: SignedIn, registration: AppRegistration) -> Connection:
+        identity, user_id = signed_in.identity, signed_in.flow.user_id
+        grant = (user_id, identity.tid, identity.oid)
+        same = select(Connection).where(
+            Connection.user_id == user_id, Connection.tid == identity.tid, Connection.oid == identity.oid
+        )
+        connection = self.session.scalar(same.with_for_update())
+        if connection is None:
+            connection = Connection(
+                user_id=user_id, tid=identity.tid, oid=identity.oid, created_at=self.clock(), version=0
+            )
+            self.session.add(connection)
+        for name, value in seal_pair(self.keyring, signed_in.tokens, grant=grant, now=self.clock()).items():
+            setattr(connection, name, value)
+        connection.upn, connection.name = identity.upn, identity.name
+        connection.authority, connection.client_id = registration.authority, registration.client_id
+        connection.scopes = signed_in.flow.scopes
+        connection.version += 1
+        connection.refresh_owner = connection.refresh_until = None
+        connection.is_dead, connection.error_code, connection.error_text = False, None, None
+        self.session.flush()
+        return connection
+
+    def _store_mailbox(self, connection: Connection, owner: User) -> Mailbox:
+        """Return the user's mailbox of this account, connected and due now."""
+        address = owner.mail or owner.user_principal_name or connection.upn or ""
+        mailbox = own_mailbox(self.session, connection.user_id, connection_id=connection.id)
+        if mailbox is None:
+            mailbox = Mailbox(
+                kind="user", owner_id=connection.user_id, connection_id=connection.id, created_at=self.clock()
+            )
+            self.session.add(mailbox)
+        mailbox.address, mailbox.upn, mailbox.state = address, owner.user_principal_name, "connected"
+        mailbox.next_due_at, mailbox.fail_count = self.clock(), 0
+        mailbox.last_error = mailbox.last_error_code = None
+        self.session.flush()
+        return mailbox
+
+
+def own_mailbox(session: AnySession, user_id: str, *, connection_id: int | None = None) -> Mailbox | None:
+    """Return a person's own mailbox: that of one account, or the one connected last."""
+    mine = select(Mailbox).where(Mailbox.kind == "user", Mailbox.owner_id == user_id)
+    if connection_id is not None:
+        mine = mine.where(Mailbox.connection_id == connection_id)
+    return session.scalars(mine.order_by(Mailbox.id.desc()).limit(1)).one_or_none()

@@ -1,0 +1,93 @@
+"""What all tables share: the base, the column types, and how they join a host's metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, MetaData, String, Text
+from sqlalchemy.dialects import mysql
+from sqlalchemy.orm import DeclarativeBase, Session, scoped_session
+from sqlalchemy.types import TypeDecorator
+
+AnySession = Session | scoped_session[Any]
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """Aware datetimes in UTC, also where the database keeps no time zone."""
+
+    impl = DateTime(timezone=True).with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("A naive datetime was about to be stored.")
+        utc = value.astimezone(timezone.utc)
+        return utc if dialect.name == "postgresql" else utc.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
+
+
+# Graph ids are case-sensitive ASCII; MySQL's default collation would fold their case and mix two messages up.
+GraphId = String(512).with_variant(mysql.VARCHAR(512, charset="ascii", collation="ascii_bin"), "mysql", "mariadb")
+
+# A message may be tens of megabytes; MySQL's TEXT ends at 64 KB.
+LongText = Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
+
+
+class Base(DeclarativeBase):
+    """The base of our models. Not the host's: each table is copied into the host's metadata."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UTCDateTime, str: Text, list[Any]: JSON, dict[str, Any]: JSON}
+    __table_args__: Any = {"mysql_charset": "utf8mb4", "mysql_engine": "InnoDB"}
+
+
+def join_metadata(target: MetaData) -> None:
+    """Copy our tables into the host's metadata, so that ``create_all`` and migrations see them.
+
+    The copies have plain column types: a migration that autogenerate writes must not import this package.
+    """
+    for table in Base.metadata.sorted_tables:
+        if table.name in target.tables:
+            continue
+        for column in table.to_metadata(target).columns:
+            if isinstance(column.type, TypeDecorator):
+                column.type = column.type.impl_instance
+
+
+@contextmanager
+def write_transaction(session: AnySession) -> Iterator[None]:
+    """Run one read-then-write transaction on ``session``: commit at the end, roll back on any error.
+
+    What was under way before is committed first, so that what is read inside is as fresh as what is written.
+
+    SQLite is told at once that a write follows. Begun deferred, two writers that read first could both go on from the
+    same old state, and one of them would fail with "database is locked" after its work was done.
+    """
+    session.commit()
+    try:
+        connection = session.connection()
+        if connection.dialect.name == "sqlite":
+            driver = connection.connection.driver_connection
+            if driver is not None and not driver.in_transaction:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise

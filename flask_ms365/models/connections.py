@@ -1,0 +1,79 @@
+"""Grants that people gave, and sign-ins under way."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from flask_ms365.crypto import Sealed
+from flask_ms365.models.base import Base
+
+
+class Connection(Base):
+    """One Microsoft account that signed in for one of the host's users. Its identity is ``(tid, oid)``."""
+
+    __tablename__ = "ms365_connection"
+    __table_args__ = (UniqueConstraint("user_id", "tid", "oid"), Base.__table_args__)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(128))
+
+    # who signed in
+    tid: Mapped[str] = mapped_column(String(36))
+    oid: Mapped[str] = mapped_column(String(36))
+    upn: Mapped[str | None]
+    name: Mapped[str | None]
+
+    # where the grant was given: kept with it, since the settings may change later
+    authority: Mapped[str]
+    client_id: Mapped[str]
+    scopes: Mapped[list[Any]] = mapped_column(JSON)
+
+    # the token pair; version grows with each stored pair
+    access_token: Mapped[str | None] = mapped_column(Sealed)
+    refresh_token: Mapped[str | None] = mapped_column(Sealed)
+    expires_at: Mapped[datetime]
+    renewed_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(default=1)
+
+    # who may refresh it now
+    refresh_owner: Mapped[str | None] = mapped_column(String(64))
+    refresh_until: Mapped[datetime | None]
+
+    # why it is dead, if it is
+    is_dead: Mapped[bool] = mapped_column(default=False)
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    error_text: Mapped[str | None]
+
+    created_at: Mapped[datetime]
+
+
+class OAuthFlow(Base):
+    """A sign-in under way: usable once, for ten minutes, by the browser and the user who began it."""
+
+    __tablename__ = "ms365_oauth_flow"
+
+    # the hash of the state parameter; the state itself is only in the browser
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    # names the outcome in a URL; worth nothing to anybody but the user who began
+    outcome_id: Mapped[str] = mapped_column(String(32), unique=True)
+    binding: Mapped[str] = mapped_column(String(64))
+    user_id: Mapped[str] = mapped_column(String(128))
+    mailbox_id: Mapped[int | None] = mapped_column(ForeignKey("ms365_mailbox.id", ondelete="CASCADE"), index=True)
+
+    # what the authorize request said; the token request must say the same
+    nonce: Mapped[str] = mapped_column(String(64))
+    code_verifier: Mapped[str | None] = mapped_column(Sealed)
+    redirect_uri: Mapped[str]
+    scopes: Mapped[list[Any]] = mapped_column(JSON)
+    registration: Mapped[str] = mapped_column(String(64))
+
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    consumed_at: Mapped[datetime | None]
+
+    # how it ended: null while under way, empty when good, else our words
+    problem: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

@@ -1,0 +1,64 @@
+"""Mailboxes, the lease that lets one worker at a time sync each, and what came of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from flask_ms365.models.base import Base
+
+
+class Mailbox(Base):
+    """A mailbox whose mail is synced: a person's own (``user``) or the team's (``system``)."""
+
+    __tablename__ = "ms365_mailbox"
+    __table_args__ = (
+        Index("ix_ms365_mailbox_next_due_at", "next_due_at"),
+        Index("ix_ms365_mailbox_owner_id", "owner_id"),
+        Base.__table_args__,
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    owner_id: Mapped[str | None] = mapped_column(String(128))
+    connection_id: Mapped[int | None] = mapped_column(ForeignKey("ms365_connection.id"), index=True)
+    label: Mapped[str | None]
+    # the address people know, and the sign-in name beside it: they differ in real tenants
+    address: Mapped[str]
+    upn: Mapped[str | None]
+    created_at: Mapped[datetime]
+
+    # what people see: connected, paused, sign_in_needed, failed
+    state: Mapped[str] = mapped_column(String(32), default="connected")
+    last_success_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+    last_error_code: Mapped[str | None] = mapped_column(String(64))
+
+    # when to look again
+    next_due_at: Mapped[datetime]
+    fail_count: Mapped[int] = mapped_column(default=0)
+
+    # the lease; the epoch fences off a holder that woke up too late
+    lease_owner: Mapped[str | None] = mapped_column(String(64))
+    lease_expires_at: Mapped[datetime | None]
+    lease_epoch: Mapped[int] = mapped_column(default=0)
+
+
+class SyncRun(Base):
+    """One run over one mailbox, with what it did."""
+
+    __tablename__ = "ms365_sync_run"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mailbox_id: Mapped[int] = mapped_column(ForeignKey("ms365_mailbox.id", ondelete="CASCADE"), index=True)
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime]
+    result: Mapped[str] = mapped_column(String(32))
+    pages: Mapped[int]
+    created: Mapped[int]
+    updated: Mapped[int]
+    moved: Mapped[int]
+    removed: Mapped[int]
+    error: Mapped[str | None]

@@ -1,0 +1,12 @@
+"""Settings: the catalog says what there is, the service says what holds and why.
+
+A *stored* value is an override that somebody saved. Without one the deployment's ``app.config`` value holds, and
+without that the built-in default. Absent and empty are different.
+"""
+
+from __future__ import annotations
+
+from flask_ms365.settings.catalog import CATALOG, SettingSpec, spec_of
+from flask_ms365.settings.service import USE_DEFAULT, Effective, Settings, Snapshot, UseDefault
+
+__all__ = ["CATALOG", "USE_DEFAULT", "Effective", "SettingSpec", "Settings", "Snapshot", "UseDefault", "spec_of"]

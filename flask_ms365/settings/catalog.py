@@ -1,0 +1,118 @@
+"""Each setting once. An entry drives the form, the page, the checks, the audit and the name in ``app.config``.
+
+To add a setting, add an entry; nothing else has to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from flask_ms365.identity.clouds import CLOUDS
+from flask_ms365.settings import checks
+
+Kind = Literal["text", "secret", "toggle", "number", "choice"]
+Group = Literal["app", "sync"]
+Value = str | int | bool | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingSpec:
+    """What there is to know about one setting. ``check`` returns the text to store, or raises ValueError."""
+
+    key: str
+    label: str
+    help: str
+    kind: Kind
+    group: Group
+    check: Callable[[str], str]
+    default: str | None = None
+    is_required: bool = False
+    choices: tuple[tuple[str, str], ...] = ()
+    unit: str = ""
+
+    @property
+    def config_key(self) -> str:
+        """The key in ``app.config`` that *Use default* falls back to."""
+        return f"MS365_{self.key.upper()}"
+
+    def typed(self, text: str | None) -> Value:
+        """Return the stored text as what it means: a bool, an int, or text."""
+        if text is None:
+            return None
+        if self.kind == "toggle":
+            return text.strip().lower() in {"1", "true", "yes", "on", "y"}
+        return int(text) if self.kind == "number" else text
+
+
+CATALOG: tuple[SettingSpec, ...] = (
+    SettingSpec(
+        key="client_id",
+        label="Application (Client) ID",
+        help="Entra admin center, App registrations, your app, Overview.",
+        kind="text",
+        group="app",
+        check=checks.client_id,
+        is_required=True,
+    ),
+    SettingSpec(
+        key="client_secret",
+        label="Client Secret",
+        help="Leave empty to keep the stored one. Paste the Value, not the Secret ID.",
+        kind="secret",
+        group="app",
+        check=checks.client_secret,
+    ),
+    SettingSpec(
+        key="tenant_id",
+        label="Directory (Tenant) ID",
+        help="A tenant ID or domain; one tenant is safer than common.",
+        kind="text",
+        group="app",
+        check=checks.tenant_id,
+        is_required=True,
+    ),
+    SettingSpec(
+        key="cloud",
+        label="Microsoft cloud",
+        help="Only government and China tenants have one of their own.",
+        kind="choice",
+        group="app",
+        check=checks.cloud,
+        default="global",
+        choices=tuple((cloud.key, cloud.label) for cloud in CLOUDS.values()),
+    ),
+    SettingSpec(
+        key="email_sync",
+        label="Enable Emails Sync",
+        help="Needs client ID, client secret and tenant. Turning it off keeps what was synced.",
+        kind="toggle",
+        group="sync",
+        check=checks.toggle,
+        default="0",
+    ),
+    SettingSpec(
+        key="sync_interval",
+        label="Sync interval",
+        help="How often each mailbox is looked at, from 1 minute to 1 day.",
+        kind="number",
+        group="sync",
+        check=checks.sync_interval,
+        default="5",
+        unit="minutes",
+    ),
+)
+
+# without these three nobody can sign in and nothing can be synced
+CREDENTIALS = ("client_id", "client_secret", "tenant_id")
+
+_BY_KEY = {spec.key: spec for spec in CATALOG}
+
+
+def spec_of(key: str) -> SettingSpec:
+    """Return the catalog entry of ``key``; raise KeyError with the names that exist."""
+    try:
+        return _BY_KEY[key]
+    except KeyError:
+        raise KeyError(f"There is no setting {key!r}. There are: {', '.join(_BY_KEY)}.") from None

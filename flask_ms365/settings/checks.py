@@ -1,0 +1,60 @@
+"""What a setting may look like. Each check returns the text to store, or raises ValueError with what to do."""
+
+from __future__ import annotations
+
+import re
+
+from flask_ms365.identity.clouds import CLOUDS
+
+_GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_DOMAIN = re.compile(rf"(?:{_LABEL}\.)+[a-z][a-z0-9-]{{0,61}}[a-z0-9]", re.IGNORECASE | re.ASCII)
+_ANY_TENANT = ("organizations", "common", "consumers")
+
+
+def is_guid(text: str) -> bool:
+    """Tell whether ``text`` has the shape of every id that Entra gives."""
+    return _GUID.fullmatch(text) is not None
+
+
+def client_id(text: str) -> str:
+    """Return the application id in lower case."""
+    if not is_guid(text):
+        raise ValueError("Application (Client) ID must look like 00000000-0000-0000-0000-000000000000")
+    return text.lower()
+
+
+def client_secret(text: str) -> str:
+    """Refuse the Secret ID, which stands beside the value in the Entra portal and is pasted by mistake."""
+    if is_guid(text):
+        raise ValueError("This looks like the Secret ID. Paste the Value of the client secret instead")
+    return text
+
+
+def tenant_id(text: str) -> str:
+    """Return a tenant GUID, a domain, or one of Microsoft's three names for any tenant, in lower case."""
+    lowered = text.lower()
+    if "@" in text and _DOMAIN.fullmatch(text.rpartition("@")[2]):
+        raise ValueError(f"This is an email address. Its tenant is probably {text.rpartition('@')[2]}")
+    if len(lowered) > 253 or not (lowered in _ANY_TENANT or is_guid(lowered) or _DOMAIN.fullmatch(lowered)):
+        raise ValueError("Directory (Tenant) ID must be a GUID, or a domain such as contoso.onmicrosoft.com")
+    return lowered
+
+
+def cloud(text: str) -> str:
+    """Return the key of one of Microsoft's clouds."""
+    if text not in CLOUDS:
+        raise ValueError(f"Microsoft cloud must be one of {', '.join(CLOUDS)}")
+    return text
+
+
+def toggle(text: str) -> str:
+    """Return ``1`` or ``0``."""
+    return "1" if text.lower() in {"1", "true", "yes", "on", "y"} else "0"
+
+
+def sync_interval(text: str) -> str:
+    """Return whole minutes."""
+    if not re.fullmatch(r"[0-9]{1,4}", text, re.ASCII) or not 1 <= int(text) <= 1440:
+        raise ValueError("Sync interval must be a number of minutes from 1 to 1440")
+    return str(int(text))

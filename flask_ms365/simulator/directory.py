@@ -1,0 +1,126 @@
+"""Who is in the tenant: app registrations with their credentials, and users with their mailboxes."""
+
+from __future__ import annotations
+
+import secrets
+import string
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from .keys import Certificate
+from .mailbox import Mailbox
+
+_SECRET_ALPHABET = string.ascii_letters + string.digits + "_~.-"
+
+
+class Secret(NamedTuple):
+    """A client secret. The portal shows its id beside the value, and people paste the wrong one."""
+
+    id: str
+    value: str
+    is_expired: bool = False
+
+
+@dataclass
+class App:
+    """An app registration.
+
+    `application_permissions` are the app roles that an admin has consented to; `withheld_scopes` never make it into a
+    token, whatever was consented; `allowed_mailboxes` (addresses; None is all) is what Exchange lets the app reach.
+    """
+
+    client_id: str
+    name: str
+    redirect_uris: list[str]
+    application_permissions: set[str]
+    secrets: list[Secret] = field(default_factory=list)
+    certificates: list[Certificate] = field(default_factory=list)
+    consents: dict[str, set[str]] = field(default_factory=dict)
+    withheld_scopes: set[str] = field(default_factory=set)
+    allowed_mailboxes: set[str] | None = None
+    is_enabled: bool = True
+    needs_admin_consent: bool = False
+
+    @property
+    def client_secret(self) -> str:
+        """The value of the newest secret."""
+        return self.secrets[-1].value
+
+    @property
+    def secret_id(self) -> str:
+        """The id of the newest secret: what people paste by mistake."""
+        return self.secrets[-1].id
+
+    def add_secret(self, expired: bool = False) -> str:
+        """Make a client secret and return its value."""
+        self.secrets.append(Secret(str(uuid.uuid4()), _secret_value(), expired))
+        return self.client_secret
+
+    def expire_secret(self, value: str | None = None) -> None:
+        """Let a secret expire: the newest one, or the one named."""
+        expired = value or self.client_secret
+        self.secrets = [s._replace(is_expired=s.is_expired or s.value == expired) for s in self.secrets]
+
+    def remove_secret(self, value: str) -> None:
+        """Delete a secret in the portal."""
+        self.secrets = [secret for secret in self.secrets if secret.value != value]
+
+    def add_certificate(self, pem: str | bytes) -> Certificate:
+        """Upload the public certificate that client assertions are signed with."""
+        self.certificates.append(Certificate(pem))
+        return self.certificates[-1]
+
+    def consent(self, user: User, scopes: Iterable[str]) -> None:
+        """Note that a user accepted these scopes."""
+        self.consents.setdefault(user.oid, set()).update(scopes)
+
+    def consented(self, user: User) -> set[str]:
+        """What the user (or an admin, for everybody) has accepted."""
+        return self.consents.get(user.oid, set()) | self.consents.get("*", set())
+
+    def withdraw_consent(self) -> None:
+        """Remove every consent to this app, of users and of the admin."""
+        self.consents.clear()
+        self.application_permissions.clear()
+
+    def accepts(self, redirect_uri: str) -> bool:
+        """Whether the redirect URI is registered; for localhost the port is not compared."""
+        return any(_without_local_port(uri) == _without_local_port(redirect_uri) for uri in self.redirect_uris)
+
+
+@dataclass
+class User:
+    """A user of the tenant.
+
+    `challenge_after` is when continuous access evaluation revoked older tokens; `error` is an AADSTS number that every
+    sign-in and refresh of this user ends with (50076 for "needs MFA", say).
+    """
+
+    oid: str
+    upn: str
+    name: str
+    password: str
+    mailbox: Mailbox
+    has_mailbox: bool = True
+    is_enabled: bool = True
+    error: int | None = None
+    delegates: set[str] = field(default_factory=set)
+
+    def share_with(self, other: User) -> None:
+        """Give another user full access to this mailbox, as an Exchange admin does."""
+        self.delegates.add(other.oid)
+
+
+def _secret_value() -> str:
+    """A value of the shape that the portal gives out since 2021: aB38Q~…"""
+    characters = "".join(secrets.choice(_SECRET_ALPHABET) for _ in range(37))
+    return f"{characters[:3]}8Q~{characters[3:]}"
+
+
+def _without_local_port(uri: str) -> str:
+    head, separator, rest = uri.partition("://localhost")
+    if not separator:
+        return uri
+    return f"{head}{separator}/{rest.partition('/')[2]}"

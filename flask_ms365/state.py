@@ -1,0 +1,76 @@
+"""What one app holds: its services, wired by the extension and used by the pages, the command line and the jobs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from flask import current_app
+
+from flask_ms365.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from flask_ms365.crypto import Keyring
+    from flask_ms365.identity.registration import AppRegistration
+    from flask_ms365.jobs.hook import EmailSyncJob, JobHook
+    from flask_ms365.mailboxes.connect import Connect
+    from flask_ms365.models.base import AnySession
+    from flask_ms365.permissions import Permission
+    from flask_ms365.settings import Settings
+    from flask_ms365.sync.runner import Runner
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True)
+class State:
+    """The services of one app."""
+
+    session: AnySession
+    keyring: Keyring
+    settings: Settings
+    registration: Callable[[], AppRegistration]
+    connect: Connect
+    runner: Runner
+    hook: JobHook
+    job: EmailSyncJob
+    clock: Callable[[], datetime]
+    # what the host passed
+    authorize: Callable[[Permission], bool] | None = None
+    current_user_id: Callable[[], str | None] = lambda: None
+    directory: Any = None
+    # why the engine did not take the job, for the settings page
+    hook_problem: str = ""
+
+    def reconcile_job(self, is_on: bool) -> None:
+        """Register or unregister the job. A scheduler that is out of order must not fail a save: it is a warning."""
+        try:
+            if is_on:
+                self.hook.register(self.job)
+            else:
+                self.hook.unregister(self.job)
+            self.hook_problem = ""
+        except Exception as exc:  # a hook is the host's code, with a broker behind it
+            _log.warning("hook.failed", extra={"event": "hook.failed"}, exc_info=True)
+            self.hook_problem = f"The job scheduler did not take the change ({type(exc).__name__})."
+
+    def wake(self, mailbox_id: int | None = None) -> None:
+        """Ask the engine to look now; if it cannot, the next tick does."""
+        try:
+            self.hook.wake(mailbox_id)
+        except Exception:  # see reconcile_job
+            _log.warning("hook.failed", extra={"event": "hook.failed"}, exc_info=True)
+
+
+def current_state() -> State:
+    """Return the state of the current app; raise :exc:`ConfigurationError` where the extension is not set up."""
+    try:
+        state: State = current_app.extensions["ms365.state"]
+    except KeyError:
+        raise ConfigurationError(
+            "Flask-MS365 is not set up for this app. Call MS365().init_app(app, ...) where the app is made."
+        ) from None
+    return state

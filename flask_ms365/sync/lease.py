@@ -1,0 +1,98 @@
+"""Who may sync a mailbox now. Correct in SQL: engines may tick late, twice and in parallel.
+
+A claim compares and swaps the *epoch*. Every page carries the epoch of its claim, so a worker that slept through its
+lease writes nothing when it wakes: the epoch has moved on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import or_, select, text, update
+from sqlalchemy.sql import ColumnElement, Update
+
+from flask_ms365.errors import LeaseLost
+from flask_ms365.models import Mailbox, write_transaction
+from flask_ms365.models.base import AnySession
+
+# only these run; a mailbox that is paused or needs its owner waits for a person
+RUNNABLE = ("connected",)
+
+_NOW = {
+    "postgresql": "SELECT clock_timestamp()",
+    "mysql": "SELECT UTC_TIMESTAMP(6)",
+    "mariadb": "SELECT UTC_TIMESTAMP(6)",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """One worker's hold on one mailbox."""
+
+    mailbox_id: int
+    owner: str
+    epoch: int
+    seconds: int
+
+
+def shared_now(session: AnySession, own: datetime) -> datetime:
+    """Return the time that all workers share: the database's; on SQLite they share one machine's clock."""
+    statement = _NOW.get(session.connection().dialect.name)
+    if statement is None:
+        return own
+    now: datetime = session.execute(text(statement)).scalar_one()
+    return now if now.tzinfo else now.replace(tzinfo=own.tzinfo)
+
+
+def due_mailboxes(session: AnySession, now: datetime, *, limit: int) -> list[int]:
+    """Return the ids of mailboxes that are due and free, longest waiting first."""
+    due = select(Mailbox.id).where(Mailbox.next_due_at <= now, _is_free(now), Mailbox.state.in_(RUNNABLE))
+    return list(session.scalars(due.order_by(Mailbox.next_due_at).limit(limit)))
+
+
+def claim(
+    session: AnySession, mailbox_id: int, *, owner: str, seconds: int, now: datetime, only_due: bool
+) -> Lease | None:
+    """Take the mailbox, or return None where it is held, resting or not due (any more)."""
+    with write_transaction(session):
+        epoch = session.scalar(select(Mailbox.lease_epoch).where(Mailbox.id == mailbox_id))
+        if epoch is None:
+            return None
+        # a mailbox that waits after a failure is not hurried, not even by hand
+        is_time = Mailbox.next_due_at <= now
+        may_run = is_time if only_due else or_(is_time, Mailbox.fail_count == 0)
+        taken = update(Mailbox).where(
+            Mailbox.id == mailbox_id, Mailbox.lease_epoch == epoch, Mailbox.state.in_(RUNNABLE), may_run, _is_free(now)
+        )
+        until = now + timedelta(seconds=seconds)
+        swapped = _count(session, taken.values(lease_owner=owner, lease_expires_at=until, lease_epoch=epoch + 1))
+    return Lease(mailbox_id=mailbox_id, owner=owner, epoch=epoch + 1, seconds=seconds) if swapped else None
+
+
+def renew(session: AnySession, lease: Lease, now: datetime) -> None:
+    """Go on holding, within the page's transaction; raise :exc:`LeaseLost` when somebody else took over."""
+    until = now + timedelta(seconds=lease.seconds)
+    if not _count(session, _held(lease).values(lease_expires_at=until)):
+        raise LeaseLost
+
+
+def release(session: AnySession, lease: Lease, **outcome: Any) -> bool:
+    """Let go and write how it went; return False when the lease was lost and nothing was written."""
+    return bool(_count(session, _held(lease).values(lease_owner=None, lease_expires_at=None, **outcome)))
+
+
+def _held(lease: Lease) -> Update:
+    return update(Mailbox).where(
+        Mailbox.id == lease.mailbox_id, Mailbox.lease_epoch == lease.epoch, Mailbox.lease_owner == lease.owner
+    )
+
+
+def _is_free(now: datetime) -> ColumnElement[bool]:
+    return or_(Mailbox.lease_expires_at.is_(None), Mailbox.lease_expires_at < now)
+
+
+def _count(session: AnySession, statement: Update) -> int:
+    result = session.execute(statement.execution_options(synchronize_session=False))
+    return int(result.rowcount)  # type: ignore[attr-defined]

@@ -1,0 +1,175 @@
+"""Decide what a page means. Pure: values in, values out, no database and no network.
+
+===========================  =================================  ==========================================
+Graph says                   we know the message                so we
+===========================  =================================  ==========================================
+an item, in full             not                                store it: CREATED
+an item, in part             or not                             read it in full first
+an item                      here, the same                     do nothing
+an item                      here, otherwise                    write it: UPDATED
+an item, read state only     here                               write that: UPDATED
+an item                      in another folder                  file it here: MOVED
+an item                      as removed                         bring it back: MOVED or UPDATED
+``@removed``                 not, or in another folder by now   do nothing
+``@removed``, gone           here                               mark it: REMOVED
+``@removed``, elsewhere      here                               file it there: MOVED
+``@removed``, not selected   here                               file it there and mark it: REMOVED
+``@removed``, still here     here                               do nothing (moved away and back)
+===========================  =================================  ==========================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from flask_ms365.graph.types import MessageData
+from flask_ms365.sync.changes import Change
+from flask_ms365.sync.rows import is_complete, message_values, says_only_read_state
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What the database has of a message."""
+
+    id: int
+    folder_id: int
+    change_key: str | None
+    is_read: bool | None
+    is_removed: bool
+    seen_round: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderRef:
+    """A folder of the mailbox, as far as planning needs it."""
+
+    id: int
+    round: int
+    is_selected: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Write:
+    """One row to write. ``row_id`` is None for a new one; ``change`` is None where no handler need know."""
+
+    graph_id: str
+    row_id: int | None
+    values: dict[str, Any]
+    change: Change | None
+    has_new_files: bool = False
+
+
+def merge(items: Iterable[MessageData]) -> dict[str, MessageData]:
+    """Return one item a message: a page may repeat a message, and the last word counts, property by property."""
+    merged: dict[str, MessageData] = {}
+    for item in items:
+        before = merged.get(item.id)
+        is_addition = before is not None and before.removed is None and item.removed is None
+        merged[item.id] = _overlay(before, item) if is_addition and before is not None else item
+    return merged
+
+
+def to_read_in_full(items: Mapping[str, MessageData], known: Mapping[str, Known]) -> list[str]:
+    """Return the ids whose items say too little: a property that was left out is not null."""
+    return [
+        key
+        for key, item in items.items()
+        if item.removed is None and not is_complete(item) and not (key in known and says_only_read_state(item))
+    ]
+
+
+def departures(items: Mapping[str, MessageData], known: Mapping[str, Known], folder: FolderRef) -> list[str]:
+    """Return the ids that left ``folder`` according to Graph, and that we still have there."""
+    return [key for key, item in items.items() if item.removed is not None and _is_here(known.get(key), folder)]
+
+
+def plan_arrivals(items: Mapping[str, MessageData], known: Mapping[str, Known], folder: FolderRef) -> list[Write]:
+    """Return what to write for the items that are in ``folder`` now."""
+    writes = (_arrival(item, known.get(key), folder) for key, item in items.items() if item.removed is None)
+    return [write for write in writes if write is not None]
+
+
+def plan_departures(
+    whereabouts: Mapping[str, str | None],
+    known: Mapping[str, Known],
+    folder: FolderRef,
+    folders: Mapping[str, FolderRef],
+    now: datetime,
+) -> list[Write]:
+    """Return what to write for messages that left ``folder``; ``whereabouts`` is message id -> folder's Graph id."""
+    writes = (
+        _departure(key, known[key], folders.get(place) if place else None, folder, now, is_gone=place is None)
+        for key, place in whereabouts.items()
+    )
+    return [write for write in writes if write is not None]
+
+
+def _arrival(item: MessageData, known: Known | None, folder: FolderRef) -> Write | None:
+    place = {"folder_id": folder.id, "seen_round": folder.round}
+    if known is None:
+        values = {**message_values(item), **place, "removed_at": None}
+        return Write(
+            graph_id=item.id, row_id=None, values=values, change=Change.CREATED, has_new_files=_may_have_files(item)
+        )
+    change = _change(item, known, folder)
+    if change is None:
+        is_seen = known.seen_round == folder.round
+        return None if is_seen else Write(graph_id=item.id, row_id=known.id, values=place, change=None)
+    if not is_complete(item):
+        return Write(graph_id=item.id, row_id=known.id, values={**place, **_read_state(item)}, change=change)
+    return Write(
+        graph_id=item.id,
+        row_id=known.id,
+        values={**message_values(item), **place, "removed_at": None},
+        change=change,
+        has_new_files=item.change_key != known.change_key,
+    )
+
+
+def _change(item: MessageData, known: Known, folder: FolderRef) -> Change | None:
+    if known.folder_id != folder.id:
+        return Change.MOVED
+    is_same = item.is_read in (UNSET, known.is_read) and (not is_complete(item) or item.change_key == known.change_key)
+    return None if is_same and not known.is_removed else Change.UPDATED
+
+
+def _read_state(item: MessageData) -> dict[str, Any]:
+    return {"removed_at": None} if item.is_read is UNSET else {"removed_at": None, "is_read": item.is_read}
+
+
+def _departure(
+    graph_id: str, known: Known, place: FolderRef | None, folder: FolderRef, now: datetime, *, is_gone: bool
+) -> Write | None:
+    if is_gone:
+        return Write(graph_id=graph_id, row_id=known.id, values={"removed_at": now}, change=Change.REMOVED)
+    if place is None:
+        return None  # in a folder that was made this moment; its own delta will bring it
+    if place.id == folder.id:
+        if known.seen_round == folder.round:
+            return None
+        return Write(graph_id=graph_id, row_id=known.id, values={"seen_round": folder.round}, change=None)
+    values: dict[str, Any] = {"folder_id": place.id, "seen_round": place.round}
+    if place.is_selected:
+        return Write(graph_id=graph_id, row_id=known.id, values=values, change=Change.MOVED)
+    return Write(graph_id=graph_id, row_id=known.id, values={**values, "removed_at": now}, change=Change.REMOVED)
+
+
+def _is_here(known: Known | None, folder: FolderRef) -> bool:
+    return known is not None and known.folder_id == folder.id and not known.is_removed
+
+
+def _overlay(before: MessageData, after: MessageData) -> MessageData:
+    said = {name: value for name in after.__struct_fields__ if (value := getattr(after, name)) is not UNSET}
+    return msgspec.structs.replace(before, **said)
+
+
+def _may_have_files(item: MessageData) -> bool:
+    """Tell whether a message may have attachments; ``hasAttachments`` does not count inline ones."""
+    content = item.body.content if item.body else None
+    return bool(item.has_attachments) or "cid:" in (content or "")

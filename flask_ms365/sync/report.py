@@ -1,0 +1,58 @@
+"""What a run and a tick came to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from flask_ms365.sync.changes import Change
+
+
+class Result(str, Enum):
+    """How a run ended."""
+
+    DONE = "done"
+    THROTTLED = "throttled"
+    UNAVAILABLE = "unavailable"
+    SIGN_IN_NEEDED = "sign_in_needed"
+    APP_REFUSED = "app_refused"
+    LOCKED = "locked"  # a secret cannot be opened with the keys at hand
+    FAILED = "failed"
+    SWITCHED_OFF = "switched_off"
+    TAKEN = "taken"  # another worker holds the mailbox
+    RESTING = "resting"  # paused, or waiting after a failure
+
+    def __str__(self) -> str:
+        return self.value
+
+
+NEEDS_A_PERSON = frozenset({Result.SIGN_IN_NEEDED, Result.APP_REFUSED, Result.LOCKED, Result.FAILED})
+
+
+@dataclass(kw_only=True)
+class RunReport:
+    """One run over one mailbox: counts of messages by change, pages stored, and how it ended."""
+
+    mailbox_id: int
+    address: str
+    result: Result = Result.DONE
+    pages: int = 0
+    changes: Counter[Change] = field(default_factory=Counter)
+    error: str = ""
+    error_code: str = ""
+    retry_after: float | None = None
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Tell whether waiting will not help."""
+        return self.result in NEEDS_A_PERSON
+
+
+@dataclass(frozen=True, kw_only=True)
+class TickReport:
+    """One look at what is due. ``is_on`` is False where the toggle is off and nothing was done."""
+
+    is_on: bool
+    runs: Sequence[RunReport] = ()

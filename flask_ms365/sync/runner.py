@@ -1,0 +1,207 @@
+"""From "tick" to finished runs: who is due, who may run, and what is written down afterwards.
+
+This is the job boundary. Any engine may call it late, twice or in parallel; the lease sorts that out.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import select
+
+from flask_ms365 import signals
+from flask_ms365.errors import (
+    AppRefused,
+    EncryptionError,
+    GraphError,
+    LeaseLost,
+    MS365Error,
+    NotConfigured,
+    SignInNeeded,
+    SyncStopped,
+    SyncSwitchedOff,
+    Throttled,
+    TokenUnavailable,
+    Unavailable,
+)
+from flask_ms365.graph.errors_map import backoff
+from flask_ms365.models import Mailbox, SyncRun, write_transaction
+from flask_ms365.models.base import AnySession
+from flask_ms365.settings import Settings
+from flask_ms365.sync.changes import Change
+from flask_ms365.sync.engine import MailboxSync
+from flask_ms365.sync.lease import Lease, claim, due_mailboxes, release, shared_now
+from flask_ms365.sync.mailbox_client import MailboxClients
+from flask_ms365.sync.report import Result, RunReport, TickReport
+from flask_ms365.sync.store import Handler, Store
+from flask_ms365.sync.toggle import Toggle
+
+_log = logging.getLogger(__name__)
+
+_AT_A_TICK = 100
+_BACKOFF_BASE, _BACKOFF_CAP = 30.0, 3600.0
+
+# what stopped a run -> how it is reported; the first match counts
+_RESULTS: tuple[tuple[type[MS365Error], Result], ...] = (
+    (SignInNeeded, Result.SIGN_IN_NEEDED),
+    (AppRefused, Result.APP_REFUSED),
+    (NotConfigured, Result.APP_REFUSED),
+    (EncryptionError, Result.LOCKED),
+    (Throttled, Result.THROTTLED),
+    (Unavailable, Result.UNAVAILABLE),
+    (TokenUnavailable, Result.UNAVAILABLE),
+    (SyncSwitchedOff, Result.SWITCHED_OFF),
+    (LeaseLost, Result.TAKEN),
+    (SyncStopped, Result.DONE),
+    (GraphError, Result.FAILED),
+)
+
+
+@dataclass(kw_only=True)
+class Runner:
+    """Runs the mailboxes of one app."""
+
+    app: Flask
+    session: AnySession
+    settings: Settings
+    clients: MailboxClients
+    handlers: Sequence[Handler]
+    clock: Callable[[], datetime]
+    is_stopping: Callable[[], bool] = lambda: False
+
+    def tick(self) -> TickReport:
+        """Run what is due now, one mailbox after the other."""
+        if not self.settings.read().is_sync_on:
+            return TickReport(is_on=False)
+        due = due_mailboxes(self.session, shared_now(self.session, self.clock()), limit=_AT_A_TICK)
+        random.shuffle(due)  # two workers that tick together should not meet at every mailbox
+        runs = [self.run(mailbox_id, only_due=True) for mailbox_id in due]
+        return TickReport(is_on=True, runs=[report for report in runs if report.result is not Result.TAKEN])
+
+    def run(self, mailbox_id: int, *, only_due: bool = False) -> RunReport:
+        """Sync one mailbox if the toggle is on and nobody else has it."""
+        report = RunReport(mailbox_id=mailbox_id, address=self._address(mailbox_id))
+        if not self.settings.read().is_sync_on:
+            report.result = Result.SWITCHED_OFF
+            return report
+        lease = self._claim(mailbox_id, only_due=only_due)
+        if lease is None:
+            report.result = self._why_not(mailbox_id)
+            return report
+        started_at = self.clock()
+        self._sync(lease, report)
+        self._finish(lease, report, started_at)
+        return report
+
+    def _claim(self, mailbox_id: int, *, only_due: bool) -> Lease | None:
+        return claim(
+            self.session,
+            mailbox_id,
+            owner=secrets.token_hex(16),
+            seconds=int(self.app.config["MS365_LEASE_SECONDS"]),
+            now=shared_now(self.session, self.clock()),
+            only_due=only_due,
+        )
+
+    def _sync(self, lease: Lease, report: RunReport) -> None:
+        """Run, and turn whatever stopped it into the report's result."""
+        try:
+            self._mailbox_sync(lease, report).run()
+        except MS365Error as exc:
+            report.result = next(result for kind, result in _RESULTS if isinstance(exc, kind))
+            report.error = "" if report.result is Result.DONE else str(exc)
+            report.error_code = getattr(exc, "code", "")
+            report.retry_after = getattr(exc, "retry_after", None)
+        except Exception as exc:  # a handler of the host, or its database: one mailbox must not stop the others
+            _log.exception("run.failed", extra={"event": "run.failed", "mailbox_id": lease.mailbox_id})
+            report.result = Result.FAILED
+            report.error = f"{type(exc).__name__} while storing mail; the log has the details."
+
+    def _mailbox_sync(self, lease: Lease, report: RunReport) -> MailboxSync:
+        store = Store(
+            session=self.session,
+            lease=lease,
+            handlers=self.handlers,
+            check_toggle=Toggle(self.settings).check,
+            clock=self.clock,
+        )
+        return MailboxSync(
+            app=self.app,
+            session=self.session,
+            graph=self.clients.of(lease.mailbox_id),
+            store=store,
+            lease=lease,
+            report=report,
+            clock=self.clock,
+            is_stopping=self.is_stopping,
+        )
+
+    def _finish(self, lease: Lease, report: RunReport, started_at: datetime) -> None:
+        with write_transaction(self.session):
+            now = shared_now(self.session, self.clock())
+            fail_count = self.session.scalar(select(Mailbox.fail_count).where(Mailbox.id == lease.mailbox_id)) or 0
+            if not release(self.session, lease, **self._outcome(report, now, fail_count)):
+                report.result = Result.TAKEN
+            self.session.add(_sync_run(report, started_at, self.clock()))
+        _log.info(
+            "run.finished",
+            extra={
+                "event": "run.finished",
+                "mailbox_id": lease.mailbox_id,
+                "lease_epoch": lease.epoch,
+                "result": str(report.result),
+                "pages": report.pages,
+            },
+        )
+        if report.result is Result.SIGN_IN_NEEDED:
+            signals.reconnect_needed.send(self.app, mailbox_id=lease.mailbox_id, code=report.error_code)
+        signals.run_finished.send(self.app, report=report)
+
+    def _outcome(self, report: RunReport, now: datetime, fail_count: int) -> dict[str, Any]:
+        """Return what the mailbox's row says after a run: how it is, and when to look again."""
+        if report.result in (Result.DONE, Result.SWITCHED_OFF):
+            wait = self._interval() if report.result is Result.DONE else timedelta()
+            success = {"last_success_at": self.clock()} if report.result is Result.DONE else {}
+            return {"next_due_at": now + wait, "fail_count": 0, "last_error": None, "last_error_code": None, **success}
+        seconds = backoff(fail_count, base=_BACKOFF_BASE, cap=_BACKOFF_CAP)
+        outcome: dict[str, Any] = {
+            "next_due_at": now + timedelta(seconds=max(seconds, report.retry_after or 0.0)),
+            "fail_count": fail_count + 1,
+            "last_error": report.error,
+            "last_error_code": report.error_code or None,
+        }
+        return outcome | ({"state": "sign_in_needed"} if report.result is Result.SIGN_IN_NEEDED else {})
+
+    def _interval(self) -> timedelta:
+        minutes = float(self.settings.effective("sync_interval").value or 5)
+        return timedelta(minutes=minutes * random.uniform(0.9, 1.1))
+
+    def _address(self, mailbox_id: int) -> str:
+        return self.session.scalar(select(Mailbox.address).where(Mailbox.id == mailbox_id)) or ""
+
+    def _why_not(self, mailbox_id: int) -> Result:
+        mailbox = self.session.get(Mailbox, mailbox_id, populate_existing=True)
+        if mailbox is not None and mailbox.state == "sign_in_needed":
+            return Result.SIGN_IN_NEEDED
+        is_resting = mailbox is None or mailbox.state == "paused" or mailbox.lease_owner is None
+        return Result.RESTING if is_resting else Result.TAKEN
+
+
+def _sync_run(report: RunReport, started_at: datetime, finished_at: datetime) -> SyncRun:
+    counts = {change.value: report.changes[change] for change in Change}
+    return SyncRun(
+        mailbox_id=report.mailbox_id,
+        started_at=started_at,
+        finished_at=finished_at,
+        result=str(report.result),
+        pages=report.pages,
+        error=report.error or None,
+        **counts,
+    )

@@ -1,0 +1,71 @@
+"""Who may see what. One guard before every request; closed unless the host's ``authorize`` opens it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import current_app, request
+from flask.typing import ResponseReturnValue
+
+from flask_ms365.permissions import Permission
+from flask_ms365.state import State, current_state
+from flask_ms365.web.problem import problem
+
+_log = logging.getLogger(__name__)
+
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+
+
+def guard(permissions: tuple[Permission, ...]) -> ResponseReturnValue | None:
+    """Return None where the visitor has one of ``permissions``, else the answer that refuses."""
+    if request.method not in _SAFE and not _is_from_here():
+        return problem("Not sent from this page", "The request came from another site and was not carried out.", 403)
+    if any(is_allowed(permission) for permission in permissions):
+        return None
+    return _refusal(current_state())
+
+
+def is_allowed(permission: Permission) -> bool:
+    """Ask the host; whatever is not a clear yes is a no."""
+    authorize = current_state().authorize
+    if authorize is None:
+        _log.warning(
+            "access.no_authorizer: every page answers 403 until you pass "
+            "MS365().init_app(app, authorize=lambda permission: ...), which returns True for the people who may.",
+            extra={"event": "access.no_authorizer"},
+        )
+        return False
+    try:
+        return authorize(permission) is True
+    except Exception:  # the host's code: a broken authorizer closes the pages, it does not open them
+        _log.exception("access.authorizer_failed", extra={"event": "access.authorizer_failed"})
+        return False
+
+
+def flask_login_user_id() -> str | None:
+    """Return Flask-Login's user id, where the host uses Flask-Login and somebody is logged in."""
+    if not hasattr(current_app, "login_manager"):
+        return None
+    from flask_login import current_user
+
+    user_id: Any = current_user.get_id() if current_user.is_authenticated else None
+    return None if user_id is None else str(user_id)
+
+
+def _refusal(state: State) -> ResponseReturnValue:
+    manager = getattr(current_app, "login_manager", None)
+    if manager is not None and manager.login_view and state.current_user_id() is None and request.method == "GET":
+        answer: ResponseReturnValue = manager.unauthorized()
+        return answer
+    return problem("Not allowed", "You are not allowed to see this page. Ask an admin of this app.", 403)
+
+
+def _is_from_here() -> bool:
+    """Tell whether a form was sent by one of this host's own pages, beside the CSRF token."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site in {"same-origin", "none"}
+    origin = request.headers.get("Origin")
+    return origin is None or urlsplit(origin).netloc == request.host

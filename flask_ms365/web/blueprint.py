@@ -1,0 +1,90 @@
+"""Every route once: path, endpoint, who may use it. The guard reads this table, so no route can be forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, request
+from flask.typing import ResponseReturnValue
+
+from flask_ms365.assets import fingerprint, folder
+from flask_ms365.permissions import Permission
+from flask_ms365.state import current_state
+from flask_ms365.web import messages, my_email, settings
+from flask_ms365.web.access import guard
+from flask_ms365.web.csp import page_policy
+from flask_ms365.web.problem import not_found
+from flask_ms365.web.words import template_context
+
+_ONE_YEAR = 365 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route; without permissions it makes its own checks."""
+
+    path: str
+    endpoint: str
+    view: Callable[..., ResponseReturnValue]
+    permissions: tuple[Permission, ...]
+    methods: tuple[str, ...] = ("GET",)
+
+
+_OWN = (Permission.OWN_MAILBOX,)
+_READ = (Permission.OWN_MAILBOX, Permission.READ_MAIL)
+
+ROUTES = (
+    Route("/settings", "settings", settings.settings, (Permission.MANAGE_SETTINGS,), ("GET", "POST")),
+    Route("/my-email", "my_email", my_email.my_email, _OWN),
+    Route("/my-email/connect", "my_email_connect", my_email.my_email_connect, _OWN, ("POST",)),
+    # the answer belongs to a flow, whose user is checked by the flow itself, in its order
+    Route("/oauth/callback", "oauth_callback", my_email.oauth_callback, ()),
+    Route("/messages", "messages", messages.messages, _READ),
+    Route("/messages/<int:message_id>", "message", messages.message, _READ),
+    Route("/messages/<int:message_id>/body", "message_body", messages.message_body, _READ),
+)
+
+_BY_ENDPOINT = {route.endpoint: route for route in ROUTES}
+
+
+def create_blueprint() -> Blueprint:
+    """Return a new blueprint; each app gets its own."""
+    blueprint = Blueprint(
+        "ms365",
+        "flask_ms365",
+        template_folder=folder("templates"),
+        static_folder=folder("static"),
+        static_url_path="/static/ms365",
+    )
+    for route in ROUTES:
+        blueprint.add_url_rule(route.path, route.endpoint, route.view, methods=list(route.methods))
+    blueprint.before_request(_guard)
+    blueprint.after_request(_harden)
+    blueprint.context_processor(template_context)
+    return blueprint
+
+
+def _guard() -> ResponseReturnValue | None:
+    endpoint = (request.endpoint or "").rpartition(".")[2]
+    if endpoint == "static":
+        return None
+    route = _BY_ENDPOINT.get(endpoint)
+    if route is None:
+        return not_found()
+    if not route.permissions and current_state().authorize is not None:
+        return None
+    return guard(route.permissions or _OWN)
+
+
+def _harden(response: Response) -> Response:
+    if (request.endpoint or "").endswith(".static"):
+        if request.args.get("v") == fingerprint(str((request.view_args or {}).get("filename"))):
+            response.cache_control.update({"public": True, "max-age": _ONE_YEAR, "immutable": True})
+        return response
+    headers = response.headers
+    headers["Cache-Control"] = "no-store"
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers.setdefault("Referrer-Policy", "same-origin")
+    headers.setdefault("Content-Security-Policy", page_policy())
+    return response

@@ -1,0 +1,15 @@
+"""A whole page that says what is wrong."""
+
+from __future__ import annotations
+
+from flask import render_template
+
+
+def problem(title: str, text: str, status: int, *, next_step: str = "") -> tuple[str, int]:
+    """Return the page with its status; it does not say whether the thing exists for somebody else."""
+    return render_template("ms365/problem.html", title=title, text=text, next_step=next_step), status
+
+
+def not_found() -> tuple[str, int]:
+    """Return the page for what is not there, or not for this visitor."""
+    return problem("Not found", "There is nothing here, or it is not yours to see.", 404)

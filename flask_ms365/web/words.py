@@ -1,0 +1,70 @@
+"""What every template of ours may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import current_app, request, url_for
+
+from flask_ms365.assets import fingerprint
+from flask_ms365.permissions import Permission
+from flask_ms365.web.access import is_allowed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """A box above the page: ``kind`` is ok, warn, bad or info; ``link`` is (label, url)."""
+
+    kind: str
+    title: str
+    text: str = ""
+    next_step: str = ""
+    link: Any = None
+    details: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NavItem:
+    """An entry of our navigation."""
+
+    label: str
+    url: str
+    is_current: bool
+    badge: int | None = None
+
+
+# endpoint, label, who sees it
+_NAV = (
+    ("settings", "Settings", Permission.MANAGE_SETTINGS),
+    ("my_email", "My email", Permission.OWN_MAILBOX),
+    ("messages", "Messages", Permission.OWN_MAILBOX),
+)
+
+
+def template_context() -> dict[str, Any]:
+    """Return the functions and values that our templates share."""
+    return {
+        "_": _text,
+        "ms365_base_template": current_app.config["MS365_BASE_TEMPLATE"],
+        "ms365_static": _static,
+        "ms365_nav": _nav(),
+        "notices": [],
+    }
+
+
+def _text(text: str, **values: Any) -> str:
+    return text % values if values else text
+
+
+def _static(name: str) -> str:
+    return url_for(".static", filename=name, v=fingerprint(name))
+
+
+def _nav() -> list[NavItem]:
+    here = (request.endpoint or "").rpartition(".")[2]
+    return [
+        NavItem(label=label, url=url_for(f".{endpoint}"), is_current=endpoint == here)
+        for endpoint, label, permission in _NAV
+        if is_allowed(permission)
+    ]

@@ -1,0 +1,41 @@
+// Everything works without this file. It adds the Copy buttons and the warning before unsaved changes are left behind.
+const GUARDED = "form[data-ms365-guard]";
+const snapshots = new WeakMap();
+
+const snapshot = (form) => new URLSearchParams(new FormData(form)).toString();
+
+function scan(root = document) {
+  for (const button of root.querySelectorAll("[data-ms365-copy]")) button.hidden = false;
+  for (const form of root.querySelectorAll(GUARDED)) {
+    if (!snapshots.has(form)) snapshots.set(form, snapshot(form));
+  }
+}
+
+async function copy(button) {
+  const source = document.getElementById(button.dataset.ms365Copy);
+  const result = button.parentElement.querySelector("[role=status]");
+  result.textContent = "";
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+    result.textContent = button.dataset.ms365Copied;
+  } catch {
+    // No clipboard on plain http: select the value, so that the keys named in the message do it.
+    getSelection().selectAllChildren(source);
+    result.textContent = button.dataset.ms365Failed;
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("[data-ms365-copy]");
+  if (button) copy(button);
+});
+
+document.addEventListener("submit", ({ target }) => snapshots.delete(target));
+
+addEventListener("beforeunload", (event) => {
+  const changed = (form) => snapshots.has(form) && snapshots.get(form) !== snapshot(form);
+  if ([...document.querySelectorAll(GUARDED)].some(changed)) event.preventDefault();
+});
+
+document.addEventListener("ms365:scan", ({ target }) => scan(target));
+scan();
