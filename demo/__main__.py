@@ -19,8 +19,16 @@ from demo.tour import Tour
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo until Ctrl-C, or the tour until its end."""
     options = _parser().parse_args(arguments)
-    port = 0 if options.tour else options.port
     console = Console(highlight=False)
+    try:
+        return _run(options, console)
+    except KeyboardInterrupt:
+        console.print("\nClosed. The cat keeps the keys.")
+        return 130 if options.tour else 0
+
+
+def _run(options: argparse.Namespace, console: Console) -> int:
+    port = 0 if options.tour else options.port
     is_quiet = options.quiet or options.tour
     with open_stage(port=port, data_dir=options.data, mail_dir=options.mail, is_quiet=is_quiet) as stage:
         if options.tour:
@@ -28,7 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
         if port not in {0, int(stage.url.rsplit(":", 1)[1])}:
             console.print(f"Port {port} is taken, so this is on another one.")
         _welcome(stage, console)
-        return _wait_for_ctrl_c(console)
+        threading.Event().wait()
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -66,14 +75,6 @@ def _welcome(stage: Stage, console: Console) -> None:
     for name, reason in stage.loaded.unreadable:
         console.print(f"   Left out: {escape(name)} ({escape(reason)})", soft_wrap=True)
     console.print("Ctrl-C stops everything.\n")
-
-
-def _wait_for_ctrl_c(console: Console) -> int:
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        console.print("\nClosed. The cat keeps the keys.")
-    return 0
 
 
 if __name__ == "__main__":

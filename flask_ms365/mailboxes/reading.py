@@ -34,7 +34,7 @@ def list_messages(
     session: AnySession, mailbox_ids: Sequence[int], *, folder_id: int | None, before: int | None
 ) -> MessageList:
     """Return messages older than the message ``before``, or the newest."""
-    wanted = [Message.mailbox_id.in_(mailbox_ids), Message.removed_at.is_(None)]
+    wanted: list[ColumnElement[bool]] = [Message.mailbox_id.in_(mailbox_ids), Message.removed_at.is_(None)]
     if folder_id is not None:
         wanted.append(Message.folder_id == folder_id)
     page = select(Message).where(*wanted, *_older_than(session, before))

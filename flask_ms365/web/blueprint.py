@@ -80,7 +80,7 @@ def _guard() -> ResponseReturnValue | None:
 def _harden(response: Response) -> Response:
     if (request.endpoint or "").endswith(".static"):
         if request.args.get("v") == fingerprint(str((request.view_args or {}).get("filename"))):
-            response.cache_control.update({"public": True, "max-age": _ONE_YEAR, "immutable": True})
+            response.headers["Cache-Control"] = f"public, max-age={_ONE_YEAR}, immutable"
         return response
     headers = response.headers
     headers["Cache-Control"] = "no-store"

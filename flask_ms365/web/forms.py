@@ -10,6 +10,13 @@ from wtforms import BooleanField, Form, FormField, HiddenField, PasswordField, S
 
 from flask_ms365.settings import CATALOG, USE_DEFAULT, SettingSpec, Snapshot, UseDefault
 
+try:
+    from wtforms import SelectChoice as _choice
+except ImportError:  # WTForms 3.3 brought it and deprecated tuples, but wants Python 3.11
+
+    def _choice(value: str, label: str) -> tuple[str, str]:
+        return value, label
+
 
 class CsrfForm(FlaskForm):  # type: ignore[misc]
     """A button. The token is checked whatever the host's ``WTF_CSRF_ENABLED`` says: these posts change grants."""
@@ -24,7 +31,8 @@ def settings_form(snapshot: Snapshot, *, is_locked: Mapping[str, bool]) -> CsrfF
     for spec in CATALOG:
         if not is_locked[spec.key]:
             fields[spec.key] = FormField(_sub_form(spec, snapshot))
-    return type("SettingsForm", (CsrfForm,), fields)()
+    form: CsrfForm = type("SettingsForm", (CsrfForm,), fields)()
+    return form
 
 
 def posted_changes(
@@ -70,7 +78,8 @@ def _value_field(spec: SettingSpec, text: str | None) -> Any:
     if spec.kind == "secret":
         return PasswordField(spec.label)
     if spec.kind == "choice":
-        return SelectField(spec.label, choices=list(spec.choices), default=text, validate_choice=False)
+        choices = [_choice(value, label) for value, label in spec.choices]
+        return SelectField(spec.label, choices=choices, default=text, validate_choice=False)
     return StringField(spec.label, default=text)
 
 

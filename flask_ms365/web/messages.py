@@ -30,7 +30,7 @@ def messages() -> ResponseReturnValue:
     ids = [mailbox.id for mailbox in mailboxes if mailbox_id in (None, mailbox.id)]
     folder_id, before = request.args.get("folder", type=int), request.args.get("before", type=int)
     page = reading.list_messages(state.session, ids, folder_id=folder_id, before=before)
-    chosen = {"folder": folder_id, "mailbox": mailbox_id}
+    chosen: dict[str, Any] = {"folder": folder_id, "mailbox": mailbox_id}
     return render_template(
         "ms365/messages.html",
         mailboxes=[(mailbox.id, mailbox.address) for mailbox in mailboxes],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from flask import make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
@@ -75,7 +77,8 @@ def oauth_callback() -> ResponseReturnValue:
     user_id = state.current_user_id()
     if user_id is None and _AGAIN not in request.args and "state" in request.args:
         # under SameSite=Strict the host's session is missing on the way back; from our own page it is sent
-        again = url_for(".oauth_callback", **request.args.to_dict(flat=False), **{_AGAIN: "1"})
+        query = urlencode([*request.args.items(multi=True), (_AGAIN, "1")])
+        again = f"{url_for('.oauth_callback')}?{query}"
         return render_template("ms365/oauth_return.html", continue_url=again)
     name = _cookie_name(request.url)
     outcome = state.connect.finish(

@@ -1,0 +1,148 @@
+"""Fixtures that every room's tests share: a simulator, a host app, and a visitor with a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+
+from flask_ms365 import MS365
+from flask_ms365.crypto import generate_key
+from flask_ms365.simulator import App, Mailbox, Simulator, User
+from tests.visitor import BASE_URL, Visitor
+
+CALLBACK = f"{BASE_URL}/ms365/oauth/callback"
+
+
+class Clock:
+    """The present, movable."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(timezone.utc) + self._ahead
+
+    def advance(self, **by: float) -> None:
+        """Move on by ``timedelta(**by)``."""
+        self._ahead += timedelta(**by)
+
+
+class Host:
+    """A host app: what it is made of, and who visits it."""
+
+    def __init__(self, app: Flask, ms365: MS365, db: SQLAlchemy | None) -> None:
+        self.app = app
+        self.ms365 = ms365
+        self.db = db
+        # what the host's callables answer; tests change them
+        self.user_id: str | None = "ana"
+        self.permissions: set[str] = {"manage_settings", "manage_mailboxes", "own_mailbox", "read_mail"}
+
+    def visitor(self) -> Visitor:
+        """Return a new browser."""
+        return Visitor(self.app)
+
+
+HostFactory = Callable[..., Host]
+
+
+@pytest.fixture(scope="session")
+def running_simulator() -> Iterator[Simulator]:
+    with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(running_simulator: Simulator) -> Simulator:
+    """Return a Microsoft 365 without users and apps."""
+    running_simulator.reset()
+    return running_simulator
+
+
+@pytest.fixture
+def registration(simulator: Simulator) -> App:
+    """Return the app registration of the host app."""
+    return simulator.register_app(redirect_uris=[CALLBACK], name="Host")
+
+
+@pytest.fixture
+def ana(simulator: Simulator) -> User:
+    return simulator.add_user("ana@contoso.example", name="Ana Ruiz", password="ana")
+
+
+@pytest.fixture
+def mailbox(ana: User) -> Mailbox:
+    return ana.mailbox
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def make_host(tmp_path: Path, simulator: Simulator, clock: Clock) -> HostFactory:
+    """Return a factory of host apps; config by keyword, ``db`` and other init_app options by ``options``."""
+
+    def make(
+        name: str = "host", *, db: SQLAlchemy | None = None, options: dict[str, Any] | None = None, **config: Any
+    ) -> Host:
+        app = Flask(name, instance_path=str(tmp_path / name))
+        app.config.update(
+            SECRET_KEY="not secret",
+            TESTING=True,
+            MS365_ENCRYPTION_KEYS=generate_key(),
+            MS365_AUTHORITY_URL=simulator.url,
+            MS365_GRAPH_URL=simulator.url,
+            MS365_PUBLIC_BASE_URL=BASE_URL,
+            MS365_JOB_HOOK="external",
+            **config,
+        )
+        if db is not None:
+            db.init_app(app)
+        host = Host(app, MS365(clock=clock), db)
+        given = {
+            "authorize": lambda permission: permission in host.permissions,
+            "current_user_id": lambda: host.user_id,
+            **(options or {}),
+        }
+        host.ms365.init_app(app, db=db, **given)
+        if db is not None:
+            with app.app_context():
+                db.create_all()
+        return host
+
+    return make
+
+
+@pytest.fixture
+def host(make_host: HostFactory) -> Host:
+    """Return a host app that brings nothing: our own SQLite file, nothing configured yet."""
+    return make_host()
+
+
+@pytest.fixture
+def configured(host: Host, registration: App, simulator: Simulator) -> Host:
+    """Return a host whose admin has filled in the settings and switched the sync on."""
+    settings = {
+        "client_id": registration.client_id,
+        "client_secret": registration.client_secret,
+        "tenant_id": simulator.tenant_id,
+        "email_sync": "1",
+    }
+    with host.app.app_context():
+        host.ms365.settings.save(settings, actor="ana")
+    return host
+
+
+@pytest.fixture
+def connected(configured: Host, ana: User) -> Host:
+    """Return a configured host where Ana has connected her mailbox, and nothing was synced yet."""
+    configured.visitor().connect(ana)
+    return configured
