@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from werkzeug import Request, Response
 
 from .errors import GraphError
+from .odata import moment
 from .responses import json_response
 
 if TYPE_CHECKING:
@@ -32,7 +33,12 @@ VERBS = (
     "throttle",
     "update",
 )
-_MOMENTS = ("received_at", "sent_at")
+# what JSON cannot say: a point in time is ISO 8601, a mail its MIME text
+_READ: dict[str, Callable[[str], object]] = {
+    "received_at": moment,
+    "sent_at": moment,
+    "mail": str.encode,
+}
 
 
 def change_mailbox(simulator: Simulator, request: Request, *, upn: str, verb: str) -> Response:
@@ -85,4 +91,4 @@ def _arguments(request: Request) -> dict[str, Any]:
     arguments = request.get_json(silent=True) if request.get_data() else {}
     if not isinstance(arguments, dict):
         raise ValueError("The body must be a JSON object of arguments.")
-    return {name: datetime.fromisoformat(value) if name in _MOMENTS else value for name, value in arguments.items()}
+    return {name: _READ[name](value) if name in _READ else value for name, value in arguments.items()}

@@ -45,8 +45,8 @@ class App:
 
     @property
     def client_secret(self) -> str:
-        """The value of the newest secret."""
-        return self.secrets[-1].value
+        """The value of the newest secret; empty where all are gone."""
+        return self.secrets[-1].value if self.secrets else ""
 
     @property
     def secret_id(self) -> str:

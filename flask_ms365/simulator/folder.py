@@ -45,7 +45,7 @@ class FolderTree:
             self._new(name, self.root.id, well_known_name=well_known_name)
 
     def __iter__(self) -> Iterator[Folder]:
-        return (folder for folder in self._folders.values() if folder.id != self.root.id)
+        return (folder for folder in list(self._folders.values()) if folder.id != self.root.id)
 
     def get(self, folder_id: str) -> Folder:
         """The folder of an id or well-known name, as Graph finds it."""
@@ -110,7 +110,7 @@ class FolderTree:
         return folder
 
     def _well_known(self, name: str) -> Folder | None:
-        return next((f for f in self._folders.values() if f.well_known_name == name.lower()), None)
+        return next((f for f in list(self._folders.values()) if f.well_known_name == name.lower()), None)
 
     def _by_path(self, name: str) -> Folder:
         for folder in self:

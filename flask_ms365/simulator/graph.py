@@ -117,7 +117,7 @@ class Graph:
         if request.path == "/v1.0/$batch":
             return self._batch(request)
         endpoint, path = _route(request)
-        call = self._call(request, token, path)
+        call = self._call(request, token, path.pop("owner", None), is_profile=not endpoint.path)
         call.check_permission(endpoint.need)
         is_mail = endpoint.need != "profile"
         with call.box.traffic.admit(token.app.client_id) if is_mail else nullcontext():
@@ -130,14 +130,13 @@ class Graph:
             response.headers["Preference-Applied"] = applied
         return response
 
-    def _call(self, request: Request, token: AccessToken, path: dict[str, str]) -> Call:
-        owner = path.pop("owner", None)
+    def _call(self, request: Request, token: AccessToken, owner: str | None, *, is_profile: bool) -> Call:
         if owner is not None:
-            user = self._user(owner) if request.path.count("/") == 3 else self._tenant.mailbox_user(owner)
+            user = self._user(owner) if is_profile else self._tenant.mailbox_user(owner)
             return Call(self._tenant, request, token, user, f"/v1.0/users/{owner}")
         if token.user is None:
             raise GraphError(400, "BadRequest", "/me request is only valid with delegated authentication flow.")
-        if request.path != "/v1.0/me":
+        if not is_profile:
             self._tenant.mailbox_user(token.user.oid)
         return Call(self._tenant, request, token, token.user, "/v1.0/me")
 

@@ -94,10 +94,10 @@ class _Found:
 
 def _walk(part: AnyPart, found: _Found, *, root: bool = False, inside: str = "") -> None:
     content_type = part.get_content_type()
-    payload = part.get_payload()
+    payload = part.get_payload() if part.is_multipart() else None
     if content_type == "message/rfc822" and isinstance(payload, list) and payload:
         found.attachments.append(_item(cast(AnyPart, payload[0])))
-    elif part.is_multipart() and content_type.startswith("multipart/"):
+    elif isinstance(payload, list) and content_type.startswith("multipart/"):
         for child in payload:
             _walk(cast(AnyPart, child), found, inside=content_type)
     elif root and content_type.startswith("multipart/"):

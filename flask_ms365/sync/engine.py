@@ -23,6 +23,7 @@ from flask_ms365.sync.plan import (
     Write,
     departures,
     merge,
+    moved_away,
     plan_arrivals,
     plan_departures,
     to_read_in_full,
@@ -125,7 +126,8 @@ class MailboxSync:
         whereabouts = self._graph.message_folders(ids)
         if any(place and place not in self._tree.refs for place in whereabouts.values()):
             self._list_folders()
-        return plan_departures(whereabouts, known, ref, self._tree.refs, self._clock())
+        moved = self._graph.messages(moved_away(whereabouts, ref, self._tree.refs))
+        return plan_departures(whereabouts, moved, known, ref, self._tree.refs, self._clock())
 
     def _sweep(self, ref: FolderRef, on_last_page: set[str] | frozenset[str] = frozenset()) -> None:
         """Confirm every message that a full reading did not meet: gone, moved, or there after all."""

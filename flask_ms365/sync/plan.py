@@ -95,18 +95,32 @@ def plan_arrivals(items: Mapping[str, MessageData], known: Mapping[str, Known], 
     return [write for write in writes if write is not None]
 
 
+def moved_away(whereabouts: Mapping[str, str | None], folder: FolderRef, folders: Mapping[str, FolderRef]) -> list[str]:
+    """Return the ids that are in another selected folder now. They are read in full: a move may hide an edit."""
+    places = {key: folders.get(place or "") for key, place in whereabouts.items()}
+    return [key for key, place in places.items() if place and place.is_selected and place.id != folder.id]
+
+
 def plan_departures(
     whereabouts: Mapping[str, str | None],
+    moved: Mapping[str, MessageData | None],
     known: Mapping[str, Known],
     folder: FolderRef,
     folders: Mapping[str, FolderRef],
     now: datetime,
 ) -> list[Write]:
-    """Return what to write for messages that left ``folder``; ``whereabouts`` is message id -> folder's Graph id."""
-    writes = (
-        _departure(key, known[key], folders.get(place) if place else None, folder, now, is_gone=place is None)
-        for key, place in whereabouts.items()
-    )
+    """Return what to write for messages that left ``folder``.
+
+    ``whereabouts`` is message id -> the Graph id of its folder, None where the message is gone; ``moved`` holds in full
+    what :func:`moved_away` named.
+    """
+    writes = []
+    for key, place in whereabouts.items():
+        if place is None or (key in moved and moved[key] is None):
+            writes.append(_gone(key, known[key], now))
+        elif place in folders:
+            writes.append(_departure(key, known[key], folders[place], moved.get(key), folder, now))
+        # else: in a folder that was made this moment, whose own delta will bring it
     return [write for write in writes if write is not None]
 
 
@@ -143,21 +157,20 @@ def _read_state(item: MessageData) -> dict[str, Any]:
     return {"removed_at": None} if item.is_read is UNSET else {"removed_at": None, "is_read": item.is_read}
 
 
+def _gone(graph_id: str, known: Known, now: datetime) -> Write:
+    return Write(graph_id=graph_id, row_id=known.id, values={"removed_at": now}, change=Change.REMOVED)
+
+
 def _departure(
-    graph_id: str, known: Known, place: FolderRef | None, folder: FolderRef, now: datetime, *, is_gone: bool
+    graph_id: str, known: Known, place: FolderRef, full: MessageData | None, folder: FolderRef, now: datetime
 ) -> Write | None:
-    if is_gone:
-        return Write(graph_id=graph_id, row_id=known.id, values={"removed_at": now}, change=Change.REMOVED)
-    if place is None:
-        return None  # in a folder that was made this moment; its own delta will bring it
-    if place.id == folder.id:
-        if known.seen_round == folder.round:
-            return None
-        return Write(graph_id=graph_id, row_id=known.id, values={"seen_round": folder.round}, change=None)
     values: dict[str, Any] = {"folder_id": place.id, "seen_round": place.round}
-    if place.is_selected:
-        return Write(graph_id=graph_id, row_id=known.id, values=values, change=Change.MOVED)
-    return Write(graph_id=graph_id, row_id=known.id, values={**values, "removed_at": now}, change=Change.REMOVED)
+    if full is not None:
+        return Write(graph_id=graph_id, row_id=known.id, values={**message_values(full), **values}, change=Change.MOVED)
+    if place.id != folder.id:
+        return Write(graph_id=graph_id, row_id=known.id, values={**values, "removed_at": now}, change=Change.REMOVED)
+    is_seen = known.seen_round == folder.round
+    return None if is_seen else Write(graph_id=graph_id, row_id=known.id, values=values, change=None)
 
 
 def _is_here(known: Known | None, folder: FolderRef) -> bool:

@@ -59,7 +59,7 @@ class Graph:
         url = path if path.startswith("http") else f"{self.url}/v1.0{path}"
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         sent = {"Authorization": f"Bearer {self.token}", **named}
-        return http.request(method, url, headers=sent, **({} if body is None else {"json": body}))
+        return http.request(method, url, headers=sent, json=body)
 
     def round(self, path: str, **headers: str) -> tuple[list[dict[str, Any]], str]:
         """Follow the pages of a delta query: all its values and the delta link."""
@@ -106,7 +106,7 @@ class Desk:
 
     def code(self, **changed: str | None) -> str:
         """Sign in, and take the code from the redirect."""
-        return query_of(self.accept(**changed))["code"]
+        return query_of(self.accept("accept", "ana", **changed))["code"]
 
     def token(self, tenant: str | None = None, **changed: str | None) -> Response:
         """Ask for a token with the app's secret."""
@@ -129,7 +129,8 @@ class Desk:
 
 def post(url: str, fields: dict[str, str]) -> Response:
     """POST a form."""
-    return http.request_encode_body("POST", url, fields=fields, encode_multipart=False, redirect=False)
+    # urllib3 types every further keyword as str
+    return http.request_encode_body("POST", url, fields=fields, encode_multipart=False, redirect=False)  # type: ignore[arg-type]
 
 
 def query_of(response: Response) -> dict[str, str]:

@@ -68,6 +68,32 @@ def test_a_wrong_password_stays_on_the_form(desk: Desk) -> None:
     assert b"AADSTS50126" in answer.data
 
 
+@pytest.mark.parametrize(("number", "error"), [(65001, "invalid_grant"), (50076, "interaction_required")])
+def test_the_next_sign_in_may_end_in_an_error(desk: Desk, number: int, error: str) -> None:
+    desk.simulator.sign_in_error(number)
+    back = query_of(desk.accept())
+    assert (back["error"], back["error_description"].partition(":")[0]) == (error, f"AADSTS{number}")
+    assert "code" in query_of(desk.accept())
+
+
+def test_a_user_who_is_not_assigned_stays_on_the_page(desk: Desk) -> None:
+    desk.simulator.sign_in_error(50105)
+    assert page_of(desk.accept()) == (400, False)
+
+
+def test_a_user_may_need_a_second_factor_at_the_next_refresh(desk: Desk) -> None:
+    token = desk.redeem(desk.code()).json()["refresh_token"]
+    desk.user.error = 50076
+    assert error_of(desk.refresh(token)) == (400, "interaction_required", 50076)
+
+
+def test_keys_roll_without_notice(desk: Desk) -> None:
+    url = f"{desk.simulator.url}/{desk.simulator.tenant_id}/discovery/v2.0/keys"
+    before = http.request("GET", url).json()["keys"][0]["kid"]
+    desk.simulator.roll_keys()
+    assert http.request("GET", url).json()["keys"][0]["kid"] != before
+
+
 def test_a_silent_sign_in_is_login_required(desk: Desk) -> None:
     answer = http.request("GET", desk.authorize_url(prompt="none"), redirect=False)
     assert query_of(answer)["error"] == "login_required"
@@ -189,22 +215,24 @@ def test_a_withheld_scope_is_missing_from_the_answer(desk: Desk) -> None:
     assert "Mail.Read" not in desk.redeem(desk.code()).json()["scope"].split()
 
 
-def expire(app: App) -> str:
+def the_id(app: App) -> str:
+    return app.secret_id
+
+
+def a_deleted_one(app: App) -> str:
+    value = app.client_secret
+    app.remove_secret(value)
+    return value
+
+
+def an_expired_one(app: App) -> str:
     app.expire_secret()
     return app.client_secret
 
 
-SECRETS: dict[str, tuple[Callable[[App], str], int]] = {
-    "the secret's id": (lambda app: app.secret_id, 7000215),
-    "a deleted secret": (lambda app: [app.add_secret(), app.remove_secret(app.client_secret)] and "x" * 40, 7000215),
-    "an expired secret": (expire, 7000222),
-}
-
-
-@pytest.mark.parametrize("case", SECRETS)
-def test_a_dead_secret_is_invalid_client(desk: Desk, case: str) -> None:
-    secret_of, number = SECRETS[case]
-    answer = desk.redeem(desk.code(), client_secret=secret_of(desk.app))
+@pytest.mark.parametrize(("secret", "number"), [(the_id, 7000215), (a_deleted_one, 7000215), (an_expired_one, 7000222)])
+def test_a_dead_secret_is_invalid_client(desk: Desk, secret: Callable[[App], str], number: int) -> None:
+    answer = desk.redeem(desk.code(), client_secret=secret(desk.app))
     assert error_of(answer) == (401, "invalid_client", number)
 
 

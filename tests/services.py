@@ -1,0 +1,32 @@
+"""The real servers that some tests need. A fresh machine has none: such tests skip there, and say so."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+
+# service -> port, and the address that tests use
+_SERVICES = {
+    "postgresql": (5432, "postgresql+psycopg://postgres@127.0.0.1:5432/test"),
+    "mariadb": (3306, "mariadb+pymysql://root@127.0.0.1:3306/test?charset=utf8mb4"),
+    "redis": (6379, "redis://127.0.0.1:6379/0"),
+}
+
+
+def need(service: str) -> str:
+    """Return the address of a service; without it skip the test, or fail it under ``MS365_TEST_REQUIRE=all``."""
+    port, url = _SERVICES[service]
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        missing(f"{service} does not answer on 127.0.0.1:{port}")
+    return url
+
+
+def missing(reason: str) -> None:
+    """Skip for a spoken reason, unless everything is required here."""
+    if os.environ.get("MS365_TEST_REQUIRE") == "all":
+        pytest.fail(reason)
+    pytest.skip(reason)

@@ -1,0 +1,162 @@
+"""What ends when time passes, and the certificates that are checked against it."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import urlsafe_b64encode
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import urllib3
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+from flask_ms365.simulator import App, Simulator, User
+
+from .conftest import Clock
+
+REDIRECT_URI = "http://localhost:5000/callback"
+http = urllib3.PoolManager(retries=False, timeout=30)
+
+
+@pytest.fixture
+def app(simulator: Simulator) -> App:
+    return simulator.register_app([REDIRECT_URI])
+
+
+@pytest.fixture
+def user(simulator: Simulator) -> User:
+    return simulator.add_user("ana@contoso.example", password="ana")
+
+
+def post(simulator: Simulator, path: str, **fields: str) -> urllib3.BaseHTTPResponse:
+    url = f"{simulator.url}/{simulator.tenant_id}/oauth2/v2.0/{path}"
+    # urllib3 types every further keyword as str
+    return http.request_encode_body("POST", url, fields=fields, encode_multipart=False, redirect=False)  # type: ignore[arg-type]
+
+
+def code(simulator: Simulator, app: App) -> str:
+    answer = post(
+        simulator,
+        "authorize",
+        client_id=app.client_id,
+        response_type="code",
+        redirect_uri=REDIRECT_URI,
+        scope="offline_access Mail.Read",
+        username="ana@contoso.example",
+        password="ana",
+        action="accept",
+    )
+    return parse_qs(urlsplit(answer.headers["Location"]).query)["code"][0]
+
+
+def redeem(simulator: Simulator, app: App, value: str) -> urllib3.BaseHTTPResponse:
+    return post(
+        simulator,
+        "token",
+        grant_type="authorization_code",
+        client_id=app.client_id,
+        client_secret=app.client_secret,
+        redirect_uri=REDIRECT_URI,
+        code=value,
+    )
+
+
+def test_a_code_lives_ten_minutes(simulator: Simulator, app: App, user: User, clock: Clock) -> None:
+    value = code(simulator, app)
+    clock.forward(minutes=10)
+    assert redeem(simulator, app, value).json()["error_codes"] == [70008]
+
+
+def test_a_refresh_token_lives_ninety_days(simulator: Simulator, app: App, user: User, clock: Clock) -> None:
+    token = redeem(simulator, app, code(simulator, app)).json()["refresh_token"]
+    clock.forward(days=90)
+    answer = post(
+        simulator,
+        "token",
+        grant_type="refresh_token",
+        client_id=app.client_id,
+        client_secret=app.client_secret,
+        refresh_token=token,
+    )
+    assert answer.json()["error_codes"] == [700082]
+
+
+def test_an_access_token_lives_as_long_as_it_says(simulator: Simulator, app: App, user: User, clock: Clock) -> None:
+    simulator.access_token_seconds = 60
+    answer = redeem(simulator, app, code(simulator, app)).json()
+    assert answer["expires_in"] == 60
+    clock.forward(seconds=60)
+    me = http.request(
+        "GET", f"{simulator.url}/v1.0/me/messages", headers={"Authorization": f"Bearer {answer['access_token']}"}
+    )
+    assert me.status == 401
+
+
+def test_the_quota_comes_back_after_ten_minutes(simulator: Simulator, app: App, user: User, clock: Clock) -> None:
+    user.mailbox.quota = 1
+    token = redeem(simulator, app, code(simulator, app)).json()["access_token"]
+
+    def status() -> int:
+        headers = {"Authorization": f"Bearer {token}"}
+        return http.request("GET", f"{simulator.url}/v1.0/me/messages", headers=headers).status
+
+    before = [status(), status()]
+    clock.forward(minutes=10)
+    assert [*before, status()] == [200, 429, 200]
+
+
+@pytest.mark.parametrize("algorithm", ["PS256", "RS256"])
+def test_a_certificate_signs_an_app_in(simulator: Simulator, app: App, clock: Clock, algorithm: str) -> None:
+    private, certificate = self_signed(clock)
+    app.add_certificate(certificate.public_bytes(Encoding.PEM))
+    assert with_assertion(simulator, app, private, certificate, algorithm).status == 200
+
+
+def test_a_certificate_that_is_not_registered_is_700027(simulator: Simulator, app: App, clock: Clock) -> None:
+    answer = with_assertion(simulator, app, *self_signed(clock), "PS256")
+    assert answer.json()["error_codes"] == [700027]
+
+
+def with_assertion(
+    simulator: Simulator, app: App, private: rsa.RSAPrivateKey, certificate: x509.Certificate, algorithm: str
+) -> urllib3.BaseHTTPResponse:
+    digest = hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest()
+    now = int(simulator.clock().timestamp())
+    assertion = jwt.encode(
+        {"alg": algorithm, "x5t#S256": urlsafe_b64encode(digest).decode().rstrip("=")},
+        {"iss": app.client_id, "sub": app.client_id, "aud": simulator.url, "nbf": now, "exp": now + 600},
+        RSAKey.import_key(private),
+        algorithms=[algorithm],
+    )
+    return post(
+        simulator,
+        "token",
+        grant_type="client_credentials",
+        client_id=app.client_id,
+        scope="https://graph.microsoft.com/.default",
+        client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        client_assertion=assertion,
+    )
+
+
+def self_signed(clock: Clock) -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "demo")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(1)
+        .not_valid_before(clock())
+        .not_valid_after(clock() + timedelta(days=1))
+        .sign(private, hashes.SHA256())
+    )
+    return private, certificate
