@@ -65,7 +65,7 @@ class Cursor:
 
 @dataclass
 class Feed:
-    """The changes of a feed in order, and why its older tokens are dead, if they are."""
+    """The changes of a feed in order; a position is how many of them a client has seen."""
 
     changes: list[Change] = field(default_factory=list)
 

@@ -94,8 +94,7 @@ class App:
 class User:
     """A user of the tenant.
 
-    `challenge_after` is when continuous access evaluation revoked older tokens; `error` is an AADSTS number that every
-    sign-in and refresh of this user ends with (50076 for "needs MFA", say).
+    `error` is an AADSTS number that every sign-in and refresh of this user ends with (50076 for "needs MFA", say).
     """
 
     oid: str

@@ -28,7 +28,6 @@ class Place:
     client_secret: str
     mailbox: str
     scope: str
-    is_live: bool = False
 
     def token(self, tenant: str | None = None, **changed: str | None) -> Response:
         """Ask for a token; app-only unless told otherwise."""

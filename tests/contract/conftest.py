@@ -48,7 +48,6 @@ def place(request: pytest.FixtureRequest) -> Place:
         client_secret=_LIVE["client_secret"],
         mailbox=_LIVE["mailbox"],
         scope="https://graph.microsoft.com/.default",
-        is_live=True,
     )
 
 
