@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
@@ -13,6 +14,14 @@ from werkzeug.test import Client, TestResponse
 from flask_ms365.simulator import User
 
 BASE_URL = "http://localhost"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """What a person types at Microsoft."""
+
+    upn: str
+    password: str
 
 
 class _Form(HTMLParser):
@@ -61,7 +70,7 @@ class Visitor(Client):
         assert answer.status_code == 303, answer.text
         return str(answer.headers["Location"])
 
-    def connect(self, user: User) -> TestResponse:
+    def connect(self, user: Account | User) -> TestResponse:
         """Connect a mailbox from the button to the page that says how it went."""
         back = sign_in_at_microsoft(self.start_connect(), user)
         answer = self.get(path_of(back))
@@ -69,7 +78,7 @@ class Visitor(Client):
         return self.get(answer.headers["Location"])
 
 
-def sign_in_at_microsoft(url: str, user: User, *, action: str = "accept") -> str:
+def sign_in_at_microsoft(url: str, user: Account | User, *, action: str = "accept") -> str:
     """Fill in Microsoft's sign-in form; return the address that the browser is sent back to."""
     with urllib3.PoolManager() as http:
         page = http.request("GET", url)

@@ -64,7 +64,7 @@ def test_a_move_between_folders_keeps_the_row(synced: Synced) -> None:
 
 
 def test_a_move_away_and_back_between_two_runs_loses_nothing(synced: Synced) -> None:
-    synced.mailbox.loses_returns = True
+    synced.mailbox.lose_round_trips = True
     one = synced.mailbox.deliver(subject="One", text="x")
     synced.sync()
     synced.mailbox.move(one, "archive")
@@ -161,7 +161,7 @@ def test_a_renamed_folder_keeps_its_mail(synced: Synced) -> None:
 
 def test_empty_pages_and_repeated_messages_are_harmless(synced: Synced) -> None:
     synced.mailbox.empty_pages = 3
-    synced.mailbox.repeats_entities = True
+    synced.mailbox.duplicates = True
     for number in range(5):
         synced.mailbox.deliver(subject=f"Message {number}", text="x")
 

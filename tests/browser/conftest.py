@@ -1,0 +1,102 @@
+"""Chromium in front of the demo host, and an eye on everything that must not happen in a browser."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from demo.stage import Stage, open_stage
+from tests.services import missing
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response
+
+_ARGUMENTS = [
+    "--no-sandbox",  # Chromium's own does not work for root
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
+
+OpenPage = Callable[..., "Page"]
+
+
+# for this folder only: Playwright keeps an event loop running in the main thread
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """Yield Debian's Chromium; without it, or without Playwright, skip and say why."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        missing("there is no Chromium here (Debian: apt-get install chromium)")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing("there is no Playwright here (pip install -e '.[test]')")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """Yield the demo: the back office of Contoso Cycles, and a Microsoft 365 with two letters for Ana."""
+    letters = tmp_path / "letters"
+    letters.mkdir()
+    (letters / "bell.eml").write_bytes(
+        b"From: Bob <bob@fabrikam.example>\nTo: ana@contoso.example\nSubject: The bell rings\n"
+        b"Date: Mon, 07 Sep 2026 10:15:30 +0200\nContent-Type: text/html; charset=utf-8\n\n"
+        b"<p>Ring! <script>document.title = 'broken'</script><img src='https://tracker.example/x.png'></p>\n"
+    )
+    with open_stage(port=0, data_dir=tmp_path / "data", mail_dir=letters, is_quiet=True) as opened:
+        yield opened
+        # the embedded worker must not outlive its database
+        opened.app.extensions["ms365.state"].reconcile_job(False)
+
+
+@pytest.fixture
+def open_page(chromium: Browser, stage: Stage) -> Iterator[OpenPage]:
+    """Yield a function that opens the host in a new browser, somebody logged in; in the end no browser complained."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def open_(path: str = "/ms365/settings", *, javascript: bool = True, user: str = "ana") -> Page:
+        context = chromium.new_context(java_script_enabled=javascript, base_url=stage.url)
+        context.set_default_timeout(10_000)
+        if javascript:
+            context.grant_permissions(["clipboard-read", "clipboard-write"])
+        contexts.append(context)
+        page = context.new_page()
+        listen(page, complaints)
+        page.goto("/login")
+        page.get_by_label("Name").fill(user)
+        page.get_by_label("Password").fill(user)
+        page.get_by_role("button", name="Log in").click()
+        page.goto(path)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def listen(page: Page, complaints: list[str]) -> None:
+    """Collect console errors, among them violations of the policy, script errors, and answers that are errors."""
+
+    def console(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            complaints.append(f"{page.url}: {message.text}")
+
+    def response(answer: Response) -> None:
+        if answer.status >= 400:
+            complaints.append(f"{answer.url} answered {answer.status}")
+
+    page.on("console", console)
+    page.on("response", response)
+    page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))

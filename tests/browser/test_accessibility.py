@@ -1,0 +1,63 @@
+"""axe-core finds nothing wrong on any page, in light and dark, wide and narrow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from demo.stage import Stage
+from tests.browser.conftest import OpenPage
+from tests.browser.test_journey import connect, fill_settings, save, toggle, wait_for_letter
+from tests.services import missing
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.browser
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe-core finds, a line each."""
+    try:
+        from axe_playwright_python.sync_playwright import Axe
+    except ImportError:
+        missing("there is no axe-core here (pip install -e '.[test]')")
+    found = Axe().run(page).response["violations"]
+    return [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]]
+
+
+def looks(page: Page) -> list[str]:
+    """Return what is wrong in any look of the page, and whether it has to be scrolled sideways at 320 px."""
+    found = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # a literal, but from a loop
+        found += [f"{page.url} {scheme} {each}" for each in violations(page)]
+    page.set_viewport_size({"width": 320, "height": 640})
+    if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+        found.append(f"{page.url} is wider than 320 px")
+    page.set_viewport_size({"width": 1280, "height": 720})
+    return found
+
+
+def test_every_page_can_be_used_by_everybody(open_page: OpenPage, stage: Stage) -> None:
+    page = open_page()
+    found = looks(page)
+    page.get_by_role("textbox", name="Application (Client) ID").fill("not an id")
+    page.get_by_role("button", name="Save Settings").click()
+    found += looks(page)
+    fill_settings(page, stage)
+    toggle(page, True)
+    save(page)
+    found += looks(page)
+    page.goto("/ms365/my-email")
+    found += looks(page)
+    page.goto("/ms365/messages")
+    found += looks(page)
+    connect(page, "ana")
+    found += looks(page)
+    wait_for_letter(page, "The bell rings")
+    found += looks(page)
+    page.get_by_role("link", name="The bell rings").click()
+    found += looks(page)
+    assert found == []

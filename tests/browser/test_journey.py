@@ -1,0 +1,140 @@
+"""The journey by clicks, with JavaScript and without it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from demo.stage import Stage
+from tests.browser.conftest import OpenPage
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.browser
+
+both = pytest.mark.parametrize("javascript", [True, False], ids=["script", "no-script"])
+
+
+def fill_settings(page: Page, stage: Stage) -> None:
+    page.get_by_role("textbox", name="Application (Client) ID").fill(stage.client_id)
+    page.get_by_label("Client Secret", exact=True).fill(stage.client_secret)
+    page.get_by_role("textbox", name="Directory (Tenant) ID").fill(stage.tenant_id)
+
+
+def toggle(page: Page, is_on: bool) -> None:
+    page.get_by_role("checkbox", name="Enable Emails Sync").set_checked(is_on)
+
+
+def save(page: Page) -> None:
+    page.get_by_role("button", name="Save Settings").click()
+    page.get_by_text("Settings saved").wait_for()
+
+
+def connect(page: Page, name: str) -> None:
+    page.goto("/ms365/my-email")
+    page.get_by_role("button", name="Connect").click()
+    page.locator("input[name=username]").fill(f"{name}@contoso.example")
+    page.locator("input[name=password]").fill(name)
+    page.locator("button[value=accept]").click()
+    page.get_by_role("heading", name=f"{name}@contoso.example").wait_for()
+
+
+def wait_for_letter(page: Page, subject: str) -> None:
+    """Reload the messages as a person does, until the letter is there."""
+    for _ in range(40):
+        page.goto("/ms365/messages")
+        if page.get_by_role("link", name=subject).count():
+            return
+        page.wait_for_timeout(250)
+    raise AssertionError(f"{subject!r} did not arrive: {page.inner_text('main')}")
+
+
+@both
+def test_from_an_empty_page_to_a_letter(open_page: OpenPage, stage: Stage, javascript: bool) -> None:
+    page = open_page(javascript=javascript)
+    fill_settings(page, stage)
+    toggle(page, True)
+    save(page)
+    assert page.get_by_role("textbox", name="Application (Client) ID").input_value() == stage.client_id
+    assert page.get_by_role("textbox", name="Directory (Tenant) ID").input_value() == stage.tenant_id
+    assert page.get_by_role("checkbox", name="Enable Emails Sync").is_checked()
+    assert stage.client_secret not in page.content()
+
+    connect(page, "ana")
+    wait_for_letter(page, "The bell rings")
+
+    page.get_by_role("link", name="The bell rings").click()
+    text = page.frame_locator("iframe")
+    text.get_by_text("Ring!").wait_for()
+    # the letter's own script did not run, and its picture was not asked for
+    assert page.title().startswith("The bell rings")
+    assert text.locator("img[src^=http]").count() == 0
+
+
+@both
+def test_the_toggle_goes_off_again(open_page: OpenPage, stage: Stage, javascript: bool) -> None:
+    page = open_page(javascript=javascript)
+    fill_settings(page, stage)
+    toggle(page, True)
+    save(page)
+    toggle(page, False)
+    save(page)
+    assert not page.get_by_role("checkbox", name="Enable Emails Sync").is_checked()
+
+
+@both
+def test_a_refused_save_says_why_and_leads_to_the_field(open_page: OpenPage, javascript: bool) -> None:
+    page = open_page(javascript=javascript)
+    client_id = page.get_by_role("textbox", name="Application (Client) ID")
+    client_id.fill("not an id")
+    page.get_by_role("button", name="Save Settings").click()
+    assert page.title().startswith("Error:")
+    page.get_by_role("alert").get_by_role("link").first.click()
+    assert client_id.evaluate("field => field === document.activeElement") if javascript else True
+    assert page.url.endswith("#client_id-value")
+    assert client_id.input_value() == "not an id"
+
+
+def test_the_redirect_uri_is_copied(open_page: OpenPage, stage: Stage) -> None:
+    page = open_page()
+    page.get_by_role("button", name="Copy Redirect URI").click()
+    page.get_by_text("Copied").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == f"{stage.url}/ms365/oauth/callback"
+
+
+def test_without_script_there_is_no_copy_button(open_page: OpenPage, stage: Stage) -> None:
+    page = open_page(javascript=False)
+    assert page.get_by_text(f"{stage.url}/ms365/oauth/callback").is_visible()
+    assert not page.get_by_role("button", name="Copy Redirect URI").is_visible()
+
+
+def test_settings_can_be_saved_by_keyboard_alone(open_page: OpenPage, stage: Stage) -> None:
+    page = open_page()
+    typed = {"client_id": stage.client_id, "client_secret": stage.client_secret, "tenant_id": stage.tenant_id}
+    reached = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        name = page.evaluate("document.activeElement.name || document.activeElement.textContent.trim()")
+        reached.append(name)
+        if name.removesuffix("-value") in typed:
+            page.keyboard.type(typed[name.removesuffix("-value")])
+        elif name == "email_sync-value":
+            page.keyboard.press("Space")
+        elif name == "Save Settings":
+            page.keyboard.press("Enter")
+            break
+    page.get_by_text("Settings saved").wait_for()
+    order = [name for name in reached if name.endswith("-value")]
+    assert order.index("client_id-value") < order.index("tenant_id-value") < order.index("email_sync-value")
+    assert page.get_by_role("checkbox", name="Enable Emails Sync").is_checked()
+
+
+def test_unsaved_changes_are_guarded(open_page: OpenPage) -> None:
+    page = open_page()
+    page.get_by_role("textbox", name="Application (Client) ID").fill("1")
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.goto("/ms365/my-email")
+    assert asked == ["beforeunload"]
