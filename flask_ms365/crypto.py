@@ -15,7 +15,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
-from flask_ms365.config import secret_text
+from flask_ms365.config import listed, secret_text
 from flask_ms365.errors import ConfigurationError, KeyMissing, NoEncryptionKey, Tampered
 
 _PREFIX = "ms1"
@@ -72,10 +72,7 @@ class Sealed(TypeDecorator[str]):
 
 def keyring_from(config: Mapping[str, Any]) -> Keyring:
     """Build the ring of ``MS365_ENCRYPTION_KEYS`` (a list, or text with commas or line breaks) or its ``_FILE``."""
-    keys = config.get("MS365_ENCRYPTION_KEYS")
-    if not isinstance(keys, (list, tuple)):
-        keys = (secret_text(config, "MS365_ENCRYPTION_KEYS") or "").replace(",", "\n").split()
-    return Keyring([str(key) for key in keys])
+    return Keyring(listed(config.get("MS365_ENCRYPTION_KEYS") or secret_text(config, "MS365_ENCRYPTION_KEYS") or ""))
 
 
 def generate_key() -> str:

@@ -25,7 +25,7 @@ def decode(body: bytes, kind: type[T]) -> T:
         body = _clean(body)
     try:
         return msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         pass
     try:
         return msgspec.json.decode(_clean(body), type=kind)

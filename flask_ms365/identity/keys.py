@@ -17,7 +17,8 @@ from flask_ms365.identity.registration import AppRegistration
 
 _KEEP = timedelta(hours=24)
 _LARGEST = 1024 * 1024
-_ISSUER_TENANT = r"(?:\{tenantid\}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})"
+_GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+_ANY_TENANT = {"common", "organizations"}
 
 
 class _Discovery(msgspec.Struct):
@@ -25,8 +26,18 @@ class _Discovery(msgspec.Struct):
     jwks_uri: str
 
 
+class SigningKey(msgspec.Struct, frozen=True):
+    """A public RSA key, and the issuer that may sign with it where it names one."""
+
+    kty: str = ""
+    n: str = ""
+    e: str = ""
+    kid: str | None = None
+    issuer: str | None = None
+
+
 class _KeyList(msgspec.Struct):
-    keys: list[dict[str, Any]]
+    keys: list[SigningKey]
 
 
 @dataclass(frozen=True)
@@ -34,7 +45,7 @@ class TenantKeys:
     """The issuer (with ``{tenantid}`` where any tenant may sign in) and the keys by id."""
 
     issuer: str
-    by_id: dict[str | None, dict[str, Any]]
+    by_id: dict[str | None, SigningKey]
     fetched_at: datetime
 
 
@@ -62,13 +73,23 @@ class SigningKeys:
 
     def _fetch(self, registration: AppRegistration) -> TenantKeys:
         discovery = _get(registration.discovery_url, _Discovery)
-        origin = re.escape(registration.authority)
-        if not re.fullmatch(rf"{origin}/{_ISSUER_TENANT}/v2\.0", discovery.issuer):
+        if not _is_issuer_of(registration, discovery.issuer):
             raise TokenUnavailable("Microsoft's discovery document names another issuer than expected.")
         if not discovery.jwks_uri.startswith(f"{registration.authority}/"):
             raise TokenUnavailable("Microsoft's discovery document keeps its keys on another host.")
         keys = _get(discovery.jwks_uri, _KeyList).keys
-        return TenantKeys(discovery.issuer, {key.get("kid"): key for key in keys}, self._clock())
+        return TenantKeys(discovery.issuer, {key.kid: key for key in keys}, self._clock())
+
+
+def _is_issuer_of(registration: AppRegistration, issuer: str) -> bool:
+    """Compare with the tenant that was asked for: a domain is answered by its id, ``common`` by a placeholder."""
+    tenant = registration.tenant.lower()
+    named = issuer.removeprefix(f"{registration.authority}/").removesuffix("/v2.0")
+    if issuer != f"{registration.authority}/{named}/v2.0":
+        return False
+    if tenant in _ANY_TENANT:
+        return named == "{tenantid}"
+    return named == tenant if _GUID.fullmatch(tenant) else bool(_GUID.fullmatch(named))
 
 
 def _get(url: str, kind: Any) -> Any:

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, update
@@ -35,7 +35,10 @@ _AGAIN = "Begin again from this page."
 # check -> (what happened, what to do): the failures that we notice, by name
 PROBLEMS: dict[str, tuple[str, str]] = {
     "malformed": ("The answer from Microsoft could not be read.", _AGAIN),
-    "state": ("This sign-in is not known here, or it was finished already.", _AGAIN),
+    "state": (
+        "This sign-in is not known here, or it was finished already.",
+        "If your mailbox is not connected, begin again from this page.",
+    ),
     "expired": (f"The sign-in took longer than {FLOW_MINUTES} minutes.", _AGAIN),
     "binding": (
         "The sign-in was finished in another browser than it began in, or cookies are blocked.",
@@ -43,6 +46,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     ),
     "user": ("The sign-in was begun by another user of this app.", "Begin again as yourself."),
     "allowed": ("You are no longer allowed to connect a mailbox.", "Ask an admin of this app."),
+    "issuer": ("The answer came from another sign-in service than the one in the settings.", _AGAIN),
     "registration": ("The Microsoft settings were changed during the sign-in.", _AGAIN),
     "scope": ("Microsoft did not grant the permission to read mail.", "Connect again and accept all permissions."),
 }
@@ -52,8 +56,8 @@ PROBLEMS: dict[str, tuple[str, str]] = {
 class Started:
     """Where to send the browser, and the cookie that binds the sign-in to it."""
 
-    url: str
-    binding: str
+    url: str = field(repr=False)
+    binding: str = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +65,7 @@ class SignedIn:
     """A sign-in that passed every check."""
 
     flow: OAuthFlow
+    registration: AppRegistration
     identity: Identity
     tokens: TokenPair
 
@@ -112,6 +117,8 @@ class SignIn:
         flow = self._session.get(OAuthFlow, _hash(args["state"][0]), populate_existing=True)
         if flow is None or flow.consumed_at is not None:
             raise problem("state")
+        # as it was read: looking at it later must neither open a transaction nor see what another callback wrote
+        self._session.expunge(flow)
         return flow
 
     def finish(
@@ -119,44 +126,46 @@ class SignIn:
         flow: OAuthFlow,
         args: Mapping[str, list[str]],
         *,
-        registration: AppRegistration,
+        registration: Callable[[], AppRegistration],
         binding: str | None,
         user_id: str | None,
         is_allowed: bool,
     ) -> SignedIn:
         """Run the checks in order, exchange the code, verify who signed in; raise :exc:`SignInFailed`."""
         self._check_flow(flow, binding=binding, user_id=user_id, is_allowed=is_allowed)
+        app = registration()
         self._consume(flow)
-        if flow.registration != registration.fingerprint:
+        if flow.registration != app.fingerprint:
             raise problem("registration")
-        _check_answer(args, registration)
+        _check_answer(args, app)
         try:
             tokens = token_endpoint.exchange_code(
-                registration,
+                app,
                 code=args["code"][0],
                 redirect_uri=flow.redirect_uri,
                 verifier=self._keyring.open(flow.code_verifier or "", _context(flow.id)),
             )
             identity = verify_id_token(
-                tokens.id_token, registration=registration, keys=self._keys, nonce=flow.nonce, now=self._clock()
+                tokens.id_token, registration=app, keys=self._keys, nonce=flow.nonce, now=self._clock()
             )
         except TokenError as exc:
             raise SignInFailed(exc.error or "token", str(exc), code=exc.code, trace=exc.trace) from None
         _check_scopes(tokens.scopes)
-        return SignedIn(flow=flow, identity=identity, tokens=tokens)
+        return SignedIn(flow=flow, registration=app, identity=identity, tokens=tokens)
 
     def failed(self, flow: OAuthFlow, error: SignInFailed) -> None:
-        """Keep why a flow ended, for the page that tells it to the user who began."""
+        """Use a flow up and keep why it ended, for the page that tells it to the user who began."""
+        words = {
+            "check": error.check,
+            "message": str(error),
+            "next_step": error.next_step,
+            "code": error.code,
+            "trace": error.trace,
+        }
+        ended = update(OAuthFlow).where(OAuthFlow.id == flow.id, OAuthFlow.problem.is_(None))
+        ended = ended.values(consumed_at=self._clock(), code_verifier=None, problem=words)
         with write_transaction(self._session):
-            flow.consumed_at = flow.consumed_at or self._clock()
-            flow.code_verifier = None
-            flow.problem = {
-                "check": error.check,
-                "message": str(error),
-                "next_step": error.next_step,
-                "code": error.code,
-                "trace": error.trace,
-            }
+            self._session.execute(ended.execution_options(synchronize_session=False))
 
     def _check_flow(self, flow: OAuthFlow, *, binding: str | None, user_id: str | None, is_allowed: bool) -> None:
         if flow.expires_at <= self._clock():
@@ -191,7 +200,7 @@ def _check_answer(args: Mapping[str, list[str]], registration: AppRegistration) 
     """Read Microsoft's answer: ``error`` before ``code``; its text is anybody's, so it only picks our words."""
     issuer = args.get("iss", [""])[0]
     if issuer and not issuer.startswith(f"{registration.authority}/"):
-        raise problem("malformed")
+        raise problem("issuer")
     if args.get("error"):
         advice = advise(args["error"][0], args.get("error_description", [""])[0][:_LONGEST])
         raise SignInFailed("refused", advice.message, next_step=advice.next_step, code=advice.code, trace=advice.trace)

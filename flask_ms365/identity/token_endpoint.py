@@ -82,7 +82,7 @@ def _request(registration: AppRegistration, redirect_uri: str | None, form: Mapp
             token = session.fetch_token(registration.token_url, allow_redirects=False, **form)
         except OAuthError as exc:
             raise _refusal(str(exc.error or ""), str(exc.description or "")) from None
-        except (RequestException, ValueError, TypeError) as exc:
+        except (RequestException, ValueError, TypeError, OverflowError) as exc:
             raise TokenUnavailable(f"Microsoft's sign-in service did not answer as expected ({_kind(exc)}).") from None
     return _pair(token, form.get("refresh_token"))
 
@@ -94,12 +94,14 @@ def _refusal(error: str, description: str) -> TokenError:
     return kind(text, error=error, code=advice.code, trace=advice.trace)
 
 
-def _pair(token: Mapping[str, Any], old_refresh_token: str | None) -> TokenPair:
+def _pair(token: Any, old_refresh_token: str | None) -> TokenPair:
     """Check the shape of an answer: what is stored from it decides whether the mailbox stays connected."""
+    if not isinstance(token, dict):
+        raise TokenUnavailable("Microsoft's sign-in service answered something that is no token.")
     access, refresh_token = token.get("access_token"), token.get("refresh_token") or old_refresh_token
     if not isinstance(access, str) or not access or str(token.get("token_type", "")).lower() != "bearer":
         raise TokenUnavailable("Microsoft's sign-in service gave no usable access token.")
-    if not isinstance(refresh_token, str):
+    if not isinstance(refresh_token, str) or not refresh_token:
         raise TokenUnavailable("Microsoft gave no refresh token. Is offline_access allowed for this app?")
     id_token = token.get("id_token")
     return TokenPair(

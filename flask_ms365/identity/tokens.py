@@ -57,9 +57,11 @@ class Tokens:
             token = self._open(connection, "access_token")
             if token != rejected and connection.expires_at - self._clock() > _EARLY:
                 return token
+            # all that may fail or read comes first: under the lease there is only the request, in no transaction
+            app, refresh_token = registration(), self._open(connection, "refresh_token")
             owner = secrets.token_hex(16)
             if self._take_lease(connection, owner):
-                return self._refresh(connection, owner, registration())
+                return self._refresh(connection, owner, app, refresh_token)
             if token != rejected and connection.expires_at > self._clock():
                 return token  # somebody else is refreshing; this one still serves
             self._pause(_POLL)
@@ -81,14 +83,16 @@ class Tokens:
             .values(refresh_owner=owner, refresh_until=now + _LEASE)
         )
 
-    def _refresh(self, connection: Row[Any], owner: str, registration: AppRegistration) -> str:
-        seen, refresh_token = connection.version, self._open(connection, "refresh_token")
+    def _refresh(
+        self, connection: Row[Any], owner: str, registration: AppRegistration, refresh_token: str
+    ) -> str:
+        seen = connection.version
         # where the grant was given, not where the settings point today
         registration = replace(registration, authority=connection.authority, tenant=connection.tid)
         try:
             pair = token_endpoint.refresh(registration, refresh_token=refresh_token, scopes=connection.scopes)
         except SignInNeeded as exc:
-            return self._after_refusal(connection.id, seen, owner, exc)
+            return self._after_refusal(connection, owner, exc)
         except TokenError:
             self._write(_update(connection, seen, owner).values(refresh_owner=None, refresh_until=None))
             raise
@@ -102,21 +106,18 @@ class Tokens:
             _log.warning("token.late", extra={"event": "token.late", "connection_id": connection.id})
         return pair.access_token
 
-    def _after_refusal(self, connection_id: int, seen: int, owner: str, refusal: SignInNeeded) -> str:
-        """Look once more before a grant counts as dead: somebody may just have stored a newer pair."""
-        connection = self._read(connection_id)
-        if connection.version != seen:
-            return self._open(connection, "access_token")
-        self._write(
-            _update(connection, seen, owner).values(
-                is_dead=True,
-                error_code=refusal.code or refusal.error,
-                error_text=str(refusal),
-                refresh_owner=None,
-                refresh_until=None,
-            )
+    def _after_refusal(self, connection: Row[Any], owner: str, refusal: SignInNeeded) -> str:
+        """Let the grant count as dead, unless somebody has stored a newer pair meanwhile: then that one serves."""
+        dead = _update(connection, connection.version, owner).values(
+            is_dead=True,
+            error_code=refusal.code or refusal.error,
+            error_text=str(refusal),
+            refresh_owner=None,
+            refresh_until=None,
         )
-        raise refusal
+        if self._write(dead):
+            raise refusal
+        return self._open(self._read(connection.id), "access_token")
 
     def _open(self, connection: Row[Any], name: str) -> str:
         return self._keyring.open(getattr(connection, name) or "", _context(_grant(connection), name))

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from flask_ms365 import signals
 from flask_ms365.crypto import Keyring
-from flask_ms365.errors import EncryptionError, GraphError, MS365Error, SignInFailed
+from flask_ms365.errors import GraphError, MS365Error, SignInFailed
 from flask_ms365.graph.types import User
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.sign_in import SignedIn, SignIn, Started
@@ -55,32 +55,37 @@ class Connect:
             flow = self.sign_in.find(args)
         except SignInFailed as exc:
             return exc.check
-        outcome_id = flow.outcome_id
         try:
-            registration = self.registration()
             signed_in = self.sign_in.finish(
-                flow, args, registration=registration, binding=binding, user_id=user_id, is_allowed=is_allowed
+                flow, args, registration=self.registration, binding=binding, user_id=user_id, is_allowed=is_allowed
             )
-            owner = self._probe(signed_in)
-            mailbox_id = self._store(signed_in, owner, registration)
+            mailbox_id = self._store(signed_in, self._probe(signed_in))
         except SignInFailed as exc:
-            self.sign_in.failed(flow, exc)
-            return outcome_id
-        except (EncryptionError, MS365Error) as exc:
-            self.sign_in.failed(flow, SignInFailed("setup", str(exc), next_step="Ask an admin of this app."))
-            return outcome_id
+            return self._failed(flow, exc, user_id)
+        except MS365Error as exc:
+            return self._failed(flow, SignInFailed("setup", str(exc), next_step="Ask an admin of this app."), user_id)
         signals.mailbox_connected.send(self.app, mailbox_id=mailbox_id)
         self.wake(mailbox_id)
-        return outcome_id
+        return flow.outcome_id
 
     def outcome(self, outcome_id: str, *, user_id: str) -> OAuthFlow | None:
         """Return the finished sign-in of this user that ``outcome_id`` names."""
+        if not outcome_id.isalnum():  # it comes from a URL, and PostgreSQL takes no NUL
+            return None
         wanted = select(OAuthFlow).where(OAuthFlow.outcome_id == outcome_id, OAuthFlow.user_id == user_id)
-        return self.session.scalar(wanted.where(OAuthFlow.consumed_at.is_not(None)))
+        return self.session.scalar(wanted.where(OAuthFlow.problem.is_not(None)))
+
+    def _failed(self, flow: OAuthFlow, error: SignInFailed, user_id: str | None) -> str:
+        """Keep how a sign-in ended; return what names it to this visitor, who may not be the one who began."""
+        if error.check == "state":  # another callback was first, and will tell
+            return error.check
+        self.sign_in.failed(flow, error)
+        return flow.outcome_id if user_id == flow.user_id else error.check
 
     def _probe(self, signed_in: SignedIn) -> User:
         """Read the account and its inbox once, before anything is stored."""
         graph = self.clients.with_token(signed_in.tokens.access_token)
+        self.session.commit()  # no transaction is open while Graph is asked
         try:
             user = graph.user()
             graph.probe()
@@ -96,11 +101,11 @@ class Connect:
             raise SignInFailed("account", "Microsoft Graph answered for another account.", next_step="Try again.")
         return user
 
-    def _store(self, signed_in: SignedIn, owner: User, registration: AppRegistration) -> int:
+    def _store(self, signed_in: SignedIn, owner: User) -> int:
         """Store grant, mailbox and outcome in one transaction; return the mailbox's id."""
         with write_transaction(self.session):
             flow = self.session.get_one(OAuthFlow, signed_in.flow.id)
-            connection = self._store_connection(signed_in, registration)
+            connection = self._store_connection(signed_in)
             mailbox = self._store_mailbox(connection, owner)
             flow.problem, flow.code_verifier, flow.mailbox_id = {}, None, mailbox.id
             self.session.add(
@@ -114,8 +119,8 @@ class Connect:
             )
             return mailbox.id
 
-    def _store_connection(self, signed_in: SignedIn, registration: AppRegistration) -> Connection:
-        identity, user_id = signed_in.identity, signed_in.flow.user_id
+    def _store_connection(self, signed_in: SignedIn) -> Connection:
+        identity, user_id, registration = signed_in.identity, signed_in.flow.user_id, signed_in.registration
         grant = (user_id, identity.tid, identity.oid)
         same = select(Connection).where(
             Connection.user_id == user_id, Connection.tid == identity.tid, Connection.oid == identity.oid

@@ -100,7 +100,7 @@ CATALOG: tuple[SettingSpec, ...] = (
         group="sync",
         check=checks.sync_interval,
         default="5",
-        unit="minutes",
+        unit="min",
     ),
 )
 

@@ -9,6 +9,8 @@ from flask_ms365.identity.clouds import CLOUDS
 _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"(?:{_LABEL}\.)+[a-z][a-z0-9-]{{0,61}}[a-z0-9]", re.IGNORECASE | re.ASCII)
+_LONGEST_SECRET = 1000  # Entra makes 40 characters
+_TOGGLE = {"1": "1", "true": "1", "yes": "1", "on": "1", "y": "1"} | dict.fromkeys(("0", "false", "no", "off", "n"), "0")
 _ANY_TENANT = ("organizations", "common", "consumers")
 
 
@@ -26,6 +28,8 @@ def client_id(text: str) -> str:
 
 def client_secret(text: str) -> str:
     """Refuse the Secret ID, which stands beside the value in the Entra portal and is pasted by mistake."""
+    if len(text) > _LONGEST_SECRET:
+        raise ValueError("This is too long for a client secret. Paste the Value alone")
     if is_guid(text):
         raise ValueError("This looks like the Secret ID. Paste the Value of the client secret instead")
     return text
@@ -50,7 +54,9 @@ def cloud(text: str) -> str:
 
 def toggle(text: str) -> str:
     """Return ``1`` or ``0``."""
-    return "1" if text.lower() in {"1", "true", "yes", "on", "y"} else "0"
+    if text.lower() not in _TOGGLE:
+        raise ValueError("This must be on or off")
+    return _TOGGLE[text.lower()]
 
 
 def sync_interval(text: str) -> str:

@@ -128,7 +128,7 @@ class Settings:
             given: Any = secret_text(self._app.config, spec.config_key)
         else:
             given = self._app.config.get(spec.config_key)
-        if given is None:
+        if given is None or (spec.is_required and not str(given).strip()):
             return Effective(spec.typed(spec.default), "default")
         try:
             return Effective(spec.typed(self._check_one(spec, str(given).strip())), "config")
@@ -136,9 +136,14 @@ class Settings:
             raise ConfigurationError(f"{spec.config_key} in app.config: {exc}.") from exc
 
     def check_defaults(self) -> None:
-        """Raise ConfigurationError for a default in ``app.config`` that the page would refuse."""
+        """Raise ConfigurationError for a default that the page would refuse, or a lock on what does not exist."""
         for spec in CATALOG:
             self.inherited(spec)
+        try:
+            for key in self._app.config["MS365_LOCKED_SETTINGS"]:
+                spec_of(key)
+        except KeyError as exc:
+            raise ConfigurationError(f"MS365_LOCKED_SETTINGS: {exc.args[0]}") from None
 
     def save(
         self, changes: Mapping[str, str | UseDefault], *, version: int | None = None, actor: str | None = None
@@ -148,17 +153,19 @@ class Settings:
         ``version`` is that of the snapshot the changes were made from. Raise :exc:`InvalidSettings` with a problem for
         each refused key, or :exc:`SettingsChanged` when somebody else saved since.
         """
-        checked = self._checked(changes)
+        checked, problems = self._checked(changes)
         with write_transaction(self._session):
             row = self._lock_version()
             if version is not None and version != row.version:
                 raise SettingsChanged
             before = self.read()
-            was_on = before.is_sync_on
+            was_on, had = before.is_sync_on, {key for key in CREDENTIALS if before.is_set(key)}
             changed = [key for key, value in checked.items() if self._apply(before, key, value, actor)]
             self._session.flush()
             after = self.read()
-            self._check_together(after, changed, was_on)
+            problems |= self._problems_together(after, had, was_on=was_on)
+            if problems:
+                raise InvalidSettings(problems)
             is_on = after.is_sync_on
             if changed:
                 row.version += 1
@@ -185,20 +192,22 @@ class Settings:
                 AuditEvent(at=self._clock(), actor=actor, action="base_url.confirmed", target=url, detail={})
             )
 
-    def _checked(self, changes: Mapping[str, str | UseDefault]) -> dict[str, str | UseDefault]:
+    def _checked(
+        self, changes: Mapping[str, str | UseDefault]
+    ) -> tuple[dict[str, str | UseDefault], dict[str, str]]:
+        """Return what may be stored, and a problem for each key that may not."""
         problems: dict[str, str] = {}
         checked: dict[str, str | UseDefault] = {}
         for key, value in changes.items():
             spec = spec_of(key)
+            if self.is_locked(key):
+                problems[key] = f"{spec.label} is fixed by MS365_LOCKED_SETTINGS"
+                continue
             try:
                 checked[key] = value if isinstance(value, UseDefault) else self._check_one(spec, value.strip())
             except ValueError as exc:
                 problems[key] = str(exc)
-            if self.is_locked(key):
-                problems[key] = f"{spec.label} is fixed by MS365_LOCKED_SETTINGS"
-        if problems:
-            raise InvalidSettings(problems)
-        return checked
+        return checked, problems
 
     def _check_one(self, spec: SettingSpec, text: str) -> str:
         if text:
@@ -207,22 +216,18 @@ class Settings:
             raise ValueError(f"Enter the {spec.label}, or tick Use default")
         return text
 
-    def _check_together(self, after: Snapshot, changed: list[str], was_on: bool) -> None:
-        """Refuse a toggle without credentials; the transaction then rolls back."""
-        if not after.is_sync_on:
-            return
-        missing = [key for key in CREDENTIALS if not after.is_set(key)]
-        if not missing:
-            return
-        labels = ", ".join(spec_of(key).label for key in missing)
-        problems = {"email_sync": f"Emails sync needs {labels} first"}
-        if was_on:
-            problems |= {
-                key: f"Emails sync is on and needs the {spec_of(key).label}. Switch it off first"
-                for key in missing
-                if key in changed
-            }
-        raise InvalidSettings(problems)
+    def _problems_together(self, after: Snapshot, had: set[str], *, was_on: bool) -> dict[str, str]:
+        """Return what is wrong with switching on without credentials, or emptying those of a sync that is on."""
+        missing = {key: spec_of(key).label for key in CREDENTIALS if not after.is_set(key)}
+        if not after.is_sync_on or not missing:
+            return {}
+        if not was_on:
+            return {"email_sync": f"Emails sync needs {', '.join(missing.values())} first"}
+        return {
+            key: f"Emails sync is on and needs the {label}. Switch it off first"
+            for key, label in missing.items()
+            if key in had
+        }
 
     def _apply(self, before: Snapshot, key: str, value: str | UseDefault, actor: str | None) -> bool:
         """Write one override; return whether anything changed."""

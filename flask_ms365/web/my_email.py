@@ -79,8 +79,12 @@ def oauth_callback() -> ResponseReturnValue:
         # under SameSite=Strict the host's session is missing on the way back; from our own page it is sent
         query = urlencode([*request.args.items(multi=True), (_AGAIN, "1")])
         again = f"{url_for('.oauth_callback')}?{query}"
-        return render_template("ms365/oauth_return.html", continue_url=again)
-    name = _cookie_name(request.url)
+        page = make_response(render_template("ms365/oauth_return.html", continue_url=again))
+        page.headers["Referrer-Policy"] = "no-referrer"  # the address holds a code
+        return page
+    # named after the address that people use, which a proxy may hide from this request
+    uri = redirect_uri(state.settings.read()).value
+    name = _cookie_name(uri)
     outcome = state.connect.finish(
         request.args.to_dict(flat=False),
         binding=request.cookies.get(name),
@@ -88,7 +92,8 @@ def oauth_callback() -> ResponseReturnValue:
         is_allowed=is_allowed(Permission.OWN_MAILBOX),
     )
     response: Response = make_response(redirect(url_for(".my_email", outcome=outcome), 303))
-    response.delete_cookie(name, secure=request.is_secure, httponly=True, samesite="Lax")
+    response.delete_cookie(name, secure=uri.startswith("https:"), httponly=True, samesite="Lax")
+    response.headers["Referrer-Policy"] = "no-referrer"
     return response
 
 

@@ -10,7 +10,7 @@ from demo.stage import Stage
 from tests.browser.conftest import OpenPage
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
 pytestmark = pytest.mark.browser
 
@@ -23,8 +23,8 @@ def fill_settings(page: Page, stage: Stage) -> None:
     page.get_by_role("textbox", name="Directory (Tenant) ID").fill(stage.tenant_id)
 
 
-def toggle(page: Page, is_on: bool) -> None:
-    page.get_by_role("checkbox", name="Enable Emails Sync").set_checked(is_on)
+def toggle(page: Page) -> Locator:
+    return page.get_by_role("checkbox", name="Enable Emails Sync On")
 
 
 def save(page: Page) -> None:
@@ -55,11 +55,11 @@ def wait_for_letter(page: Page, subject: str) -> None:
 def test_from_an_empty_page_to_a_letter(open_page: OpenPage, stage: Stage, javascript: bool) -> None:
     page = open_page(javascript=javascript)
     fill_settings(page, stage)
-    toggle(page, True)
+    toggle(page).check()
     save(page)
     assert page.get_by_role("textbox", name="Application (Client) ID").input_value() == stage.client_id
     assert page.get_by_role("textbox", name="Directory (Tenant) ID").input_value() == stage.tenant_id
-    assert page.get_by_role("checkbox", name="Enable Emails Sync").is_checked()
+    assert toggle(page).is_checked()
     assert stage.client_secret not in page.content()
 
     connect(page, "ana")
@@ -77,11 +77,11 @@ def test_from_an_empty_page_to_a_letter(open_page: OpenPage, stage: Stage, javas
 def test_the_toggle_goes_off_again(open_page: OpenPage, stage: Stage, javascript: bool) -> None:
     page = open_page(javascript=javascript)
     fill_settings(page, stage)
-    toggle(page, True)
+    toggle(page).check()
     save(page)
-    toggle(page, False)
+    toggle(page).uncheck()
     save(page)
-    assert not page.get_by_role("checkbox", name="Enable Emails Sync").is_checked()
+    assert not toggle(page).is_checked()
 
 
 @both
@@ -128,7 +128,7 @@ def test_settings_can_be_saved_by_keyboard_alone(open_page: OpenPage, stage: Sta
     page.get_by_text("Settings saved").wait_for()
     order = [name for name in reached if name.endswith("-value")]
     assert order.index("client_id-value") < order.index("tenant_id-value") < order.index("email_sync-value")
-    assert page.get_by_role("checkbox", name="Enable Emails Sync").is_checked()
+    assert toggle(page).is_checked()
 
 
 def test_unsaved_changes_are_guarded(open_page: OpenPage) -> None:

@@ -1,0 +1,166 @@
+"""The decision table of ``sync/plan.py``, row by row: values in, values out."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+from msgspec import UNSET
+
+from flask_ms365 import Change
+from flask_ms365.graph import MessageData
+from flask_ms365.graph.types import Body, Removed
+from flask_ms365.sync.plan import (
+    FolderRef,
+    Known,
+    departures,
+    merge,
+    moved_away,
+    plan_arrivals,
+    plan_departures,
+    to_read_in_full,
+)
+
+NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
+HERE = FolderRef(id=1, round=2, is_selected=True)
+THERE = FolderRef(id=2, round=5, is_selected=True)
+WASTE = FolderRef(id=3, round=1, is_selected=False)
+FOLDERS = {"here": HERE, "there": THERE, "waste": WASTE}
+
+
+def full(key: str = "m", **changed: Any) -> MessageData:
+    """Return a message in full."""
+    given: dict[str, Any] = {
+        "subject": "Hello",
+        "received_date_time": NOW,
+        "body": Body(content_type="text", content="x"),
+        "change_key": "k1",
+        "is_read": False,
+    }
+    return MessageData(id=key, **{**given, **changed})
+
+
+def removed(key: str = "m") -> MessageData:
+    return MessageData(id=key, removed=Removed(reason="deleted"))
+
+
+def known(**changed: Any) -> Known:
+    """Return what the database has of message ``m``."""
+    given: dict[str, Any] = {
+        "id": 7,
+        "folder_id": 1,
+        "change_key": "k1",
+        "is_read": False,
+        "is_removed": False,
+        "seen_round": 2,
+    }
+    return Known(**{**given, **changed})
+
+
+@pytest.mark.parametrize(
+    ("item", "before", "change"),
+    [
+        pytest.param(full(), None, Change.CREATED, id="unknown"),
+        pytest.param(full(change_key="k2"), known(), Change.UPDATED, id="other change key"),
+        pytest.param(full(is_read=True), known(), Change.UPDATED, id="read, same change key"),
+        pytest.param(MessageData(id="m", is_read=True), known(), Change.UPDATED, id="read state only"),
+        pytest.param(full(), known(folder_id=2), Change.MOVED, id="known in another folder"),
+        pytest.param(full(), known(is_removed=True), Change.UPDATED, id="back where it was"),
+        pytest.param(full(), known(is_removed=True, folder_id=3), Change.MOVED, id="back from the waste"),
+        pytest.param(full(), known(seen_round=1), None, id="met again in a new round"),
+    ],
+)
+def test_an_item_is_written_with_its_change(item: MessageData, before: Known | None, change: Change | None) -> None:
+    (write,) = plan_arrivals({"m": item}, {"m": before} if before else {}, HERE)
+
+    assert write.change == change
+    assert write.row_id == (before.id if before else None)
+    assert write.values["folder_id"] == HERE.id
+    assert write.values["seen_round"] == HERE.round
+
+
+@pytest.mark.parametrize("item", [full(), MessageData(id="m", is_read=False)])
+def test_an_item_that_says_nothing_new_is_not_written(item: MessageData) -> None:
+    assert plan_arrivals({"m": item}, {"m": known()}, HERE) == []
+
+
+def test_a_read_state_alone_leaves_the_other_columns_as_they_are() -> None:
+    (write,) = plan_arrivals({"m": MessageData(id="m", is_read=True)}, {"m": known()}, HERE)
+
+    assert "subject" not in write.values
+    assert write.values["is_read"] is True
+
+
+@pytest.mark.parametrize(
+    ("item", "before", "is_read"),
+    [
+        pytest.param(MessageData(id="m", is_read=True), None, True, id="in part and unknown"),
+        pytest.param(MessageData(id="m", subject="New"), known(), True, id="in part and says more"),
+        pytest.param(MessageData(id="m", is_read=True), known(), False, id="read state of a known one"),
+        pytest.param(full(), None, False, id="in full"),
+        pytest.param(removed(), None, False, id="removed"),
+    ],
+)
+def test_an_item_that_says_too_little_is_read_in_full(item: MessageData, before: Known | None, is_read: bool) -> None:
+    assert to_read_in_full({"m": item}, {"m": before} if before else {}) == (["m"] if is_read else [])
+
+
+@pytest.mark.parametrize(
+    ("before", "is_departure"),
+    [(known(), True), (known(folder_id=2), False), (known(is_removed=True), False), (None, False)],
+)
+def test_a_departure_counts_only_where_the_message_still_is(before: Known | None, is_departure: bool) -> None:
+    found = departures({"m": removed()}, {"m": before} if before else {}, HERE)
+
+    assert found == (["m"] if is_departure else [])
+
+
+@pytest.mark.parametrize(
+    ("place", "moved", "change", "values"),
+    [
+        pytest.param(None, {}, Change.REMOVED, {"removed_at": NOW}, id="gone"),
+        pytest.param("there", {"m": None}, Change.REMOVED, {"removed_at": NOW}, id="gone while we asked"),
+        pytest.param(
+            "waste", {}, Change.REMOVED, {"folder_id": 3, "seen_round": 1, "removed_at": NOW}, id="not selected"
+        ),
+    ],
+)
+def test_a_confirmed_departure_is_a_removal(
+    place: str | None, moved: dict[str, MessageData | None], change: Change, values: dict[str, Any]
+) -> None:
+    (write,) = plan_departures({"m": place}, moved, {"m": known()}, HERE, FOLDERS, NOW)
+
+    assert (write.change, write.values) == (change, values)
+
+
+def test_a_departure_to_a_selected_folder_is_a_move_with_all_that_changed() -> None:
+    (write,) = plan_departures({"m": "there"}, {"m": full(subject="Edited")}, {"m": known()}, HERE, FOLDERS, NOW)
+
+    assert (write.change, write.values["folder_id"], write.values["subject"]) == (Change.MOVED, 2, "Edited")
+
+
+@pytest.mark.parametrize("place", ["here", "a folder made this moment"])
+def test_a_message_that_is_still_here_or_in_a_new_folder_is_left_alone(place: str) -> None:
+    assert plan_departures({"m": place}, {}, {"m": known()}, HERE, FOLDERS, NOW) == []
+
+
+def test_only_moves_to_selected_folders_are_read_in_full() -> None:
+    whereabouts = {"a": "there", "b": "waste", "c": None, "d": "here", "e": "unknown"}
+
+    assert moved_away(whereabouts, HERE, FOLDERS) == ["a"]
+
+
+def test_the_last_word_on_a_message_counts_property_by_property() -> None:
+    (item,) = merge([full(), MessageData(id="m", is_read=True)]).values()
+
+    assert (item.subject, item.is_read) == ("Hello", True)
+
+
+def test_a_removal_and_a_return_on_one_page_follow_their_order() -> None:
+    assert merge([full(), removed()])["m"].removed is not None
+    assert merge([removed(), full()])["m"].removed is None
+
+
+def test_a_property_that_was_left_out_is_not_null() -> None:
+    assert MessageData(id="m").subject is UNSET
