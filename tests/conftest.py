@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -52,17 +52,58 @@ class Host:
 HostFactory = Callable[..., Host]
 
 
-@pytest.fixture(scope="session")
-def running_simulator() -> Iterator[Simulator]:
-    with Simulator() as simulator:
-        yield simulator
+def new_host(
+    folder: Path,
+    simulator: Simulator,
+    clock: Clock,
+    *,
+    db: SQLAlchemy | None = None,
+    options: dict[str, Any] | None = None,
+    **config: Any,
+) -> Host:
+    """Return a host app whose instance is ``folder``; config by keyword, other init_app arguments by ``options``."""
+    app = Flask(folder.name, instance_path=str(folder))
+    app.config.update(
+        SECRET_KEY="not secret",
+        TESTING=True,
+        MS365_ENCRYPTION_KEYS=generate_key(),
+        MS365_AUTHORITY_URL=simulator.url,
+        MS365_GRAPH_URL=simulator.url,
+        MS365_PUBLIC_BASE_URL=BASE_URL,
+        MS365_JOB_HOOK="external",
+        **config,
+    )
+    if db is not None:
+        db.init_app(app)
+    host = Host(app, MS365(clock=clock), db)
+    given = {
+        "authorize": lambda permission: permission in host.permissions,
+        "current_user_id": lambda: host.user_id,
+        **(options or {}),
+    }
+    host.ms365.init_app(app, db=db, **given)
+    if db is not None:
+        with app.app_context():
+            db.create_all()
+    return host
+
+
+def configure(host: Host, simulator: Simulator, registration: App) -> None:
+    """Fill in the settings and switch the sync on, as an admin would."""
+    settings = {
+        "client_id": registration.client_id,
+        "client_secret": registration.client_secret,
+        "tenant_id": simulator.tenant_id,
+        "email_sync": "1",
+    }
+    with host.app.app_context():
+        host.ms365.settings.save(settings, actor="ana")
 
 
 @pytest.fixture
-def simulator(running_simulator: Simulator) -> Simulator:
-    """Return a Microsoft 365 without users and apps."""
-    running_simulator.reset()
-    return running_simulator
+def simulator(ms365_simulator: Simulator) -> Simulator:
+    """Return a Microsoft 365 without users and apps: the fixture that ships with the package."""
+    return ms365_simulator
 
 
 @pytest.fixture
@@ -88,37 +129,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def make_host(tmp_path: Path, simulator: Simulator, clock: Clock) -> HostFactory:
-    """Return a factory of host apps; config by keyword, ``db`` and other init_app options by ``options``."""
-
-    def make(
-        name: str = "host", *, db: SQLAlchemy | None = None, options: dict[str, Any] | None = None, **config: Any
-    ) -> Host:
-        app = Flask(name, instance_path=str(tmp_path / name))
-        app.config.update(
-            SECRET_KEY="not secret",
-            TESTING=True,
-            MS365_ENCRYPTION_KEYS=generate_key(),
-            MS365_AUTHORITY_URL=simulator.url,
-            MS365_GRAPH_URL=simulator.url,
-            MS365_PUBLIC_BASE_URL=BASE_URL,
-            MS365_JOB_HOOK="external",
-            **config,
-        )
-        if db is not None:
-            db.init_app(app)
-        host = Host(app, MS365(clock=clock), db)
-        given = {
-            "authorize": lambda permission: permission in host.permissions,
-            "current_user_id": lambda: host.user_id,
-            **(options or {}),
-        }
-        host.ms365.init_app(app, db=db, **given)
-        if db is not None:
-            with app.app_context():
-                db.create_all()
-        return host
-
-    return make
+    """Return :func:`new_host` with this test's folder, simulator and clock; its argument is the host's name."""
+    return lambda name="host", **given: new_host(tmp_path / name, simulator, clock, **given)
 
 
 @pytest.fixture
@@ -130,14 +142,7 @@ def host(make_host: HostFactory) -> Host:
 @pytest.fixture
 def configured(host: Host, registration: App, simulator: Simulator) -> Host:
     """Return a host whose admin has filled in the settings and switched the sync on."""
-    settings = {
-        "client_id": registration.client_id,
-        "client_secret": registration.client_secret,
-        "tenant_id": simulator.tenant_id,
-        "email_sync": "1",
-    }
-    with host.app.app_context():
-        host.ms365.settings.save(settings, actor="ana")
+    configure(host, simulator, registration)
     return host
 
 

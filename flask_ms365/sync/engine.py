@@ -11,7 +11,7 @@ from datetime import datetime
 from flask import Flask
 
 from flask_ms365.errors import DeltaExpired, NotFound, SyncStopped, Unavailable
-from flask_ms365.graph import AttachmentData, DeltaPage, GraphClient
+from flask_ms365.graph import DeltaPage, GraphClient
 from flask_ms365.models import Folder
 from flask_ms365.models.base import AnySession
 from flask_ms365.signals import message_synced
@@ -23,9 +23,9 @@ from flask_ms365.sync.plan import (
     Write,
     departures,
     merge,
-    moved_away,
     plan_arrivals,
     plan_departures,
+    still_in_sight,
     to_read_in_full,
 )
 from flask_ms365.sync.report import RunReport
@@ -90,11 +90,11 @@ class MailboxSync:
         ref = FolderRef(id=folder.id, round=folder.round, is_selected=True)
         is_full = folder.delta_link is None
         for page in self._pages(folder):
-            writes, attachments = self._plan(page, ref)
+            planned = self._plan(page, ref)
             if page.delta_link and is_full and folder.round > 1:
                 self._sweep(ref, {item.id for item in page.value})
-            cursor = Cursor(folder_id=folder.id, next_link=page.next_link, delta_link=page.delta_link)
-            self._write(Page(writes=writes, attachments=attachments, cursor=cursor))
+            planned.cursor = Cursor(folder_id=folder.id, next_link=page.next_link, delta_link=page.delta_link)
+            self._write(planned)
 
     def _pages(self, folder: Folder) -> Iterator[DeltaPage]:
         link = folder.next_link or folder.delta_link
@@ -109,7 +109,7 @@ class MailboxSync:
                 return
             link = page.next_link
 
-    def _plan(self, page: DeltaPage, ref: FolderRef) -> tuple[list[Write], dict[str, list[AttachmentData]]]:
+    def _plan(self, page: DeltaPage, ref: FolderRef) -> Page:
         items = merge(page.value)
         known = self._store.known(items)
         for graph_id, full in self._graph.messages(to_read_in_full(items, known)).items():
@@ -118,16 +118,19 @@ class MailboxSync:
             else:
                 items[graph_id] = full
         writes = plan_arrivals(items, known, ref)
-        attachments = self._graph.attachments([write.graph_id for write in writes if write.has_new_files])
-        return writes + self._departed(departures(items, known, ref), known, ref), attachments
+        return self._page(writes + self._departed(departures(items, known, ref), known))
 
-    def _departed(self, ids: Sequence[str], known: dict[str, Known], ref: FolderRef) -> list[Write]:
+    def _page(self, writes: Sequence[Write]) -> Page:
+        attachments = self._graph.attachments([write.graph_id for write in writes if write.has_new_files])
+        return Page(writes=writes, attachments=attachments)
+
+    def _departed(self, ids: Sequence[str], known: dict[str, Known]) -> list[Write]:
         """Ask Graph where messages are that left a folder, and plan what follows."""
         whereabouts = self._graph.message_folders(ids)
         if any(place and place not in self._tree.refs for place in whereabouts.values()):
             self._list_folders()
-        moved = self._graph.messages(moved_away(whereabouts, ref, self._tree.refs))
-        return plan_departures(whereabouts, moved, known, ref, self._tree.refs, self._clock())
+        in_full = self._graph.messages(still_in_sight(whereabouts, self._tree.refs))
+        return plan_departures(whereabouts, in_full, known, self._tree.refs, self._clock())
 
     def _sweep(self, ref: FolderRef, on_last_page: set[str] | frozenset[str] = frozenset()) -> None:
         """Confirm every message that a full reading did not meet: gone, moved, or there after all."""
@@ -136,7 +139,7 @@ class MailboxSync:
             after = rows[-1][0]
             ids = [graph_id for _, graph_id in rows if graph_id not in on_last_page]
             known = self._store.known(ids)
-            self._write(Page(writes=self._departed(ids, known, ref)))
+            self._write(self._page(self._departed(ids, known)))
 
     def _retire(self, folder: Folder) -> None:
         """Follow the messages of a folder that is gone: some were moved out first."""

@@ -12,9 +12,9 @@ an item                      in another folder                  file it here: MO
 an item                      as removed                         bring it back: MOVED or UPDATED
 ``@removed``                 not, or in another folder by now   do nothing
 ``@removed``, gone           here                               mark it: REMOVED
-``@removed``, elsewhere      here                               file it there: MOVED
+``@removed``, elsewhere      here                               read it and file it there: MOVED
 ``@removed``, not selected   here                               file it there and mark it: REMOVED
-``@removed``, still here     here                               do nothing (moved away and back)
+``@removed``, still here     here                               read it, as any item (moved away and back)
 ===========================  =================================  ==========================================
 """
 
@@ -95,31 +95,37 @@ def plan_arrivals(items: Mapping[str, MessageData], known: Mapping[str, Known], 
     return [write for write in writes if write is not None]
 
 
-def moved_away(whereabouts: Mapping[str, str | None], folder: FolderRef, folders: Mapping[str, FolderRef]) -> list[str]:
-    """Return the ids that are in another selected folder now. They are read in full: a move may hide an edit."""
+def still_in_sight(whereabouts: Mapping[str, str | None], folders: Mapping[str, FolderRef]) -> list[str]:
+    """Return the ids that are in a selected folder now, maybe the one that they were said to have left.
+
+    They are read in full: their own delta may never tell what else happened to them on the way.
+    """
     places = {key: folders.get(place or "") for key, place in whereabouts.items()}
-    return [key for key, place in places.items() if place and place.is_selected and place.id != folder.id]
+    return [key for key, place in places.items() if place and place.is_selected]
 
 
 def plan_departures(
     whereabouts: Mapping[str, str | None],
-    moved: Mapping[str, MessageData | None],
+    in_full: Mapping[str, MessageData | None],
     known: Mapping[str, Known],
-    folder: FolderRef,
     folders: Mapping[str, FolderRef],
     now: datetime,
 ) -> list[Write]:
-    """Return what to write for messages that left ``folder``.
+    """Return what to write for messages that left a folder: a departure is an arrival elsewhere, or the end.
 
-    ``whereabouts`` is message id -> the Graph id of its folder, None where the message is gone; ``moved`` holds in full
-    what :func:`moved_away` named.
+    ``whereabouts`` is message id -> the Graph id of its folder, None where the message is gone; ``in_full`` holds what
+    :func:`still_in_sight` named.
     """
     writes = []
     for key, place in whereabouts.items():
-        if place is None or (key in moved and moved[key] is None):
-            writes.append(_gone(key, known[key], now))
+        message = in_full.get(key)
+        if place is None or (key in in_full and message is None):
+            writes.append(_end(known[key], key, {"removed_at": now}))
+        elif message is not None:
+            writes.append(_arrival(message, known[key], folders[place]))
         elif place in folders:
-            writes.append(_departure(key, known[key], folders[place], moved.get(key), folder, now))
+            away = {"folder_id": folders[place].id, "seen_round": folders[place].round, "removed_at": now}
+            writes.append(_end(known[key], key, away))
         # else: in a folder that was made this moment, whose own delta will bring it
     return [write for write in writes if write is not None]
 
@@ -157,20 +163,8 @@ def _read_state(item: MessageData) -> dict[str, Any]:
     return {"removed_at": None} if item.is_read is UNSET else {"removed_at": None, "is_read": item.is_read}
 
 
-def _gone(graph_id: str, known: Known, now: datetime) -> Write:
-    return Write(graph_id=graph_id, row_id=known.id, values={"removed_at": now}, change=Change.REMOVED)
-
-
-def _departure(
-    graph_id: str, known: Known, place: FolderRef, full: MessageData | None, folder: FolderRef, now: datetime
-) -> Write | None:
-    values: dict[str, Any] = {"folder_id": place.id, "seen_round": place.round}
-    if full is not None:
-        return Write(graph_id=graph_id, row_id=known.id, values={**message_values(full), **values}, change=Change.MOVED)
-    if place.id != folder.id:
-        return Write(graph_id=graph_id, row_id=known.id, values={**values, "removed_at": now}, change=Change.REMOVED)
-    is_seen = known.seen_round == folder.round
-    return None if is_seen else Write(graph_id=graph_id, row_id=known.id, values=values, change=None)
+def _end(known: Known, graph_id: str, values: dict[str, Any]) -> Write:
+    return Write(graph_id=graph_id, row_id=known.id, values=values, change=Change.REMOVED)
 
 
 def _is_here(known: Known | None, folder: FolderRef) -> bool:

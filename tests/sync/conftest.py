@@ -14,7 +14,7 @@ from flask_ms365 import Change
 from flask_ms365.models import Attachment, Folder, Message
 from flask_ms365.simulator import App, Mailbox, Simulator, User
 from flask_ms365.sync.report import RunReport
-from tests.conftest import Host, HostFactory
+from tests.conftest import Host, HostFactory, configure
 from tests.services import need
 
 
@@ -126,15 +126,7 @@ def synced(
     def remember(message: Message, change: Change) -> None:
         result.told.append((message.subject, change))
 
-    with host.app.app_context():
-        host.ms365.settings.save(
-            {
-                "client_id": registration.client_id,
-                "client_secret": registration.client_secret,
-                "tenant_id": simulator.tenant_id,
-                "email_sync": "1",
-            }
-        )
+    configure(host, simulator, registration)
     host.visitor().connect(ana)
     yield result
     if db is not None:

@@ -16,9 +16,9 @@ from flask_ms365.sync.plan import (
     Known,
     departures,
     merge,
-    moved_away,
     plan_arrivals,
     plan_departures,
+    still_in_sight,
     to_read_in_full,
 )
 
@@ -129,26 +129,35 @@ def test_a_departure_counts_only_where_the_message_still_is(before: Known | None
 def test_a_confirmed_departure_is_a_removal(
     place: str | None, moved: dict[str, MessageData | None], change: Change, values: dict[str, Any]
 ) -> None:
-    (write,) = plan_departures({"m": place}, moved, {"m": known()}, HERE, FOLDERS, NOW)
+    (write,) = plan_departures({"m": place}, moved, {"m": known()}, FOLDERS, NOW)
 
     assert (write.change, write.values) == (change, values)
 
 
 def test_a_departure_to_a_selected_folder_is_a_move_with_all_that_changed() -> None:
-    (write,) = plan_departures({"m": "there"}, {"m": full(subject="Edited")}, {"m": known()}, HERE, FOLDERS, NOW)
+    (write,) = plan_departures({"m": "there"}, {"m": full(subject="Edited")}, {"m": known()}, FOLDERS, NOW)
 
     assert (write.change, write.values["folder_id"], write.values["subject"]) == (Change.MOVED, 2, "Edited")
 
 
-@pytest.mark.parametrize("place", ["here", "a folder made this moment"])
-def test_a_message_that_is_still_here_or_in_a_new_folder_is_left_alone(place: str) -> None:
-    assert plan_departures({"m": place}, {}, {"m": known()}, HERE, FOLDERS, NOW) == []
+def test_a_message_in_a_folder_made_this_moment_is_left_to_that_folders_delta() -> None:
+    assert plan_departures({"m": "new"}, {}, {"m": known()}, FOLDERS, NOW) == []
 
 
-def test_only_moves_to_selected_folders_are_read_in_full() -> None:
+def test_a_message_that_came_back_the_same_is_left_alone() -> None:
+    assert plan_departures({"m": "here"}, {"m": full()}, {"m": known()}, FOLDERS, NOW) == []
+
+
+def test_a_message_that_came_back_edited_is_an_update() -> None:
+    (write,) = plan_departures({"m": "here"}, {"m": full(change_key="k2")}, {"m": known()}, FOLDERS, NOW)
+
+    assert (write.change, write.values["change_key"]) == (Change.UPDATED, "k2")
+
+
+def test_only_messages_in_selected_folders_are_read_in_full() -> None:
     whereabouts = {"a": "there", "b": "waste", "c": None, "d": "here", "e": "unknown"}
 
-    assert moved_away(whereabouts, HERE, FOLDERS) == ["a"]
+    assert still_in_sight(whereabouts, FOLDERS) == ["a", "d"]
 
 
 def test_the_last_word_on_a_message_counts_property_by_property() -> None:
