@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 from flask.cli import with_appcontext
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from flask_ms365.crypto import generate_key
 from flask_ms365.jobs.worker import Worker
@@ -32,9 +32,9 @@ def sync(mailbox: str | None, as_json: bool) -> None:
     """Make one pass over every mailbox, due or not. It obeys toggle, pause, lease and back-off."""
     state = current_state()
     is_on = state.settings.read().is_sync_on
+    ids = _mailbox_ids(state, mailbox)
     reports = []
     if is_on:
-        ids = _mailbox_ids(state, mailbox)
         with click.progressbar(ids, label="Mailboxes", hidden=as_json or not sys.stdout.isatty()) as bar:
             reports = [state.runner.run(mailbox_id) for mailbox_id in bar]
     if as_json:
@@ -85,7 +85,7 @@ def generate() -> None:
 def _mailbox_ids(state: State, address: str | None) -> list[int]:
     wanted = select(Mailbox.id).order_by(Mailbox.next_due_at)
     if address is not None:
-        wanted = wanted.where(Mailbox.address == address)
+        wanted = wanted.where(func.lower(Mailbox.address) == address.lower())
     ids = list(state.session.scalars(wanted))
     if address is not None and not ids:
         raise click.UsageError(f"There is no mailbox {address}.")

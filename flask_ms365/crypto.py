@@ -72,7 +72,10 @@ class Sealed(TypeDecorator[str]):
 
 def keyring_from(config: Mapping[str, Any]) -> Keyring:
     """Build the ring of ``MS365_ENCRYPTION_KEYS`` (a list, or text with commas or line breaks) or its ``_FILE``."""
-    return Keyring(listed(config.get("MS365_ENCRYPTION_KEYS") or secret_text(config, "MS365_ENCRYPTION_KEYS") or ""))
+    keys = config.get("MS365_ENCRYPTION_KEYS")
+    if keys is None:
+        keys = secret_text(config, "MS365_ENCRYPTION_KEYS") or ""
+    return Keyring(listed(keys))
 
 
 def generate_key() -> str:

@@ -24,7 +24,8 @@ _PRAGMAS = (
 
 def host_database(app: Flask, db: SQLAlchemy) -> SQLAlchemy:
     """Return the host's ``db``; raise :exc:`ConfigurationError` where it does not know the app yet."""
-    if app.extensions.get("sqlalchemy") is not db:
+    known: object = app.extensions.get("sqlalchemy")
+    if known is not db:
         raise ConfigurationError("Call db.init_app(app) before MS365().init_app(app, db=db).")
     return db
 
@@ -47,6 +48,8 @@ def create_tables(app: Flask, db: SQLAlchemy) -> None:
             if is_sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             db.metadata.create_all(connection)
+        # a process that is forked later must not share this connection
+        db.engine.dispose()
 
 
 def _apply_pragmas(connection: Any, _record: Any) -> None:

@@ -42,6 +42,16 @@ def _utc_now() -> datetime:
     return datetime.now(timezone.utc)
 
 
+def _as_text(current_user_id: Callable[[], Any]) -> Callable[[], str | None]:
+    """Take a host's numbers too: ids are compared as the text that they are stored as."""
+
+    def user_id() -> str | None:
+        value = current_user_id()
+        return None if value is None else str(value)
+
+    return user_id
+
+
 class MS365:
     """Microsoft 365 mail for Flask apps.
 
@@ -83,7 +93,7 @@ class MS365:
         join_metadata(database.metadata)
         state = self._wire(app, database.session, job_hook)
         state.authorize, state.directory = authorize, directory
-        state.current_user_id = current_user_id or flask_login_user_id
+        state.current_user_id = _as_text(current_user_id) if current_user_id else flask_login_user_id
         app.extensions["ms365"] = self
         app.extensions["ms365.state"] = state
         app.register_blueprint(create_blueprint(), url_prefix=app.config["MS365_URL_PREFIX"])

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from jinja2.bccache import Bucket, BytecodeCache
 
 from flask_ms365 import MS365
 from flask_ms365.crypto import generate_key
@@ -49,6 +50,28 @@ class Host:
         return Visitor(self.app)
 
 
+class _Compiled(BytecodeCache):
+    """Templates compiled once a run: each test has an app of its own, and would compile them all again."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._known:
+            bucket.bytecode_from_string(self._known[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._known[bucket.key] = bucket.bytecode_to_string()
+
+
+_COMPILED = _Compiled()
+
+
+@pytest.fixture(autouse=True)
+def _compile_templates_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(Flask.jinja_options, "bytecode_cache", _COMPILED)
+
+
 HostFactory = Callable[..., Host]
 
 
@@ -63,16 +86,16 @@ def new_host(
 ) -> Host:
     """Return a host app whose instance is ``folder``; config by keyword, other init_app arguments by ``options``."""
     app = Flask(folder.name, instance_path=str(folder))
-    app.config.update(
-        SECRET_KEY="not secret",
-        TESTING=True,
-        MS365_ENCRYPTION_KEYS=generate_key(),
-        MS365_AUTHORITY_URL=simulator.url,
-        MS365_GRAPH_URL=simulator.url,
-        MS365_PUBLIC_BASE_URL=BASE_URL,
-        MS365_JOB_HOOK="external",
-        **config,
-    )
+    defaults = {
+        "SECRET_KEY": "not secret",
+        "TESTING": True,
+        "MS365_ENCRYPTION_KEYS": generate_key(),
+        "MS365_AUTHORITY_URL": simulator.url,
+        "MS365_GRAPH_URL": simulator.url,
+        "MS365_PUBLIC_BASE_URL": BASE_URL,
+        "MS365_JOB_HOOK": "external",
+    }
+    app.config.update(defaults | config)
     if db is not None:
         db.init_app(app)
     host = Host(app, MS365(clock=clock), db)

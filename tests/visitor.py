@@ -84,9 +84,8 @@ def sign_in_at_microsoft(url: str, user: Account | User, *, action: str = "accep
         page = http.request("GET", url)
         form = _Form(page.data.decode())
         fields = {**form.values, "username": user.upn, "password": user.password, "action": action}
-        answer = http.request_encode_body(
-            "POST", urljoin(url, form.action or url), fields=fields, encode_multipart=False, redirect=False
-        )
+        target = urljoin(url, form.action or url)
+        answer = http.request("POST", target, fields=fields, encode_multipart=False, redirect=False)
     assert answer.status == 302, answer.data
     return str(answer.headers["Location"])
 

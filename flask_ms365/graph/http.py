@@ -13,6 +13,7 @@ from flask_ms365.errors import GraphError, Throttled, Unauthorized, Unavailable
 from flask_ms365.graph.errors_map import backoff, graph_error
 
 _log = logging.getLogger(__name__)
+_urllib3_log = logging.getLogger("urllib3.connectionpool")
 
 LARGEST_ANSWER = 256 * 1024 * 1024
 _ATTEMPTS = 3
@@ -23,8 +24,21 @@ _LONGEST_SLEEP = 5.0
 TokenSource = Callable[[str | None], str]
 
 
+class _WithoutQuery(logging.Filter):
+    """Cuts the query from the paths that urllib3 logs: next and delta links are secrets."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(arg.partition("?")[0] if isinstance(arg, str) else arg for arg in record.args)
+        return True
+
+
+_without_query = _WithoutQuery()  # one object: a logger takes a filter once
+
+
 def new_pool() -> urllib3.PoolManager:
     """Return the connections of one app to Graph; four at a time is what Graph allows for a mailbox."""
+    _urllib3_log.addFilter(_without_query)
     return urllib3.PoolManager(maxsize=16, retries=False, timeout=urllib3.Timeout(connect=5, read=30))
 
 

@@ -83,12 +83,10 @@ class Tokens:
             .values(refresh_owner=owner, refresh_until=now + _LEASE)
         )
 
-    def _refresh(
-        self, connection: Row[Any], owner: str, registration: AppRegistration, refresh_token: str
-    ) -> str:
+    def _refresh(self, connection: Row[Any], owner: str, registration: AppRegistration, refresh_token: str) -> str:
         seen = connection.version
-        # where the grant was given, not where the settings point today
-        registration = replace(registration, authority=connection.authority, tenant=connection.tid)
+        # the tenant where the grant was given, not the one that the settings name today
+        registration = replace(registration, tenant=connection.tid)
         try:
             pair = token_endpoint.refresh(registration, refresh_token=refresh_token, scopes=connection.scopes)
         except SignInNeeded as exc:

@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
+from apscheduler.executors.base import BaseExecutor, run_job
+from apscheduler.schedulers.background import BackgroundScheduler
+
 from flask_ms365.jobs.hook import EmailSyncJob, HookStatus
+
+_AT_ONCE = 4  # ticks in one process: other mailboxes must not wait while one is read for the first time
+
+
+class _DaemonExecutor(BaseExecutor):  # type: ignore[misc]  # APScheduler is not typed
+    """Runs each job on a daemon thread; for APScheduler's own pool a process would wait at its end."""
+
+    def _do_submit_job(self, job: Any, run_times: Sequence[datetime]) -> None:
+        threading.Thread(target=self._run, args=(job, run_times), name=job.id, daemon=True).start()
+
+    def _run(self, job: Any, run_times: Sequence[datetime]) -> None:
+        self._run_job_success(job.id, run_job(job, job._jobstore_alias, run_times, self._logger.name))
 
 
 class EmbeddedHook:
@@ -31,7 +47,7 @@ class EmbeddedHook:
                 next_run_time=datetime.now(timezone.utc),
                 replace_existing=True,
                 coalesce=True,
-                max_instances=1,
+                max_instances=_AT_ONCE,
                 misfire_grace_time=None,
             )
 
@@ -46,9 +62,7 @@ class EmbeddedHook:
         """Tick once more, now."""
         with self._lock:
             if self._job is not None and self._is_running:
-                self._scheduler.add_job(
-                    self._job.tick, id=f"{self._job.id}.wake", replace_existing=True, misfire_grace_time=None
-                )
+                self._scheduler.modify_job(self._job.id, next_run_time=datetime.now(timezone.utc))
 
     def status(self) -> HookStatus:
         """Tell whether this process ticks."""
@@ -61,9 +75,7 @@ class EmbeddedHook:
 
     def _running_scheduler(self) -> Any:
         if not self._is_running:
-            from apscheduler.schedulers.background import BackgroundScheduler
-
-            self._scheduler = BackgroundScheduler(timezone="UTC", daemon=True)
+            self._scheduler = BackgroundScheduler(timezone="UTC", daemon=True, executors={"default": _DaemonExecutor()})
             self._pid = os.getpid()
             self._scheduler.start()
         return self._scheduler

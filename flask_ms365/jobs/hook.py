@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from flask import Flask
 from werkzeug.utils import import_string
@@ -34,6 +34,7 @@ class HookStatus:
     is_registered: bool
 
 
+@runtime_checkable
 class JobHook(Protocol):
     """A scheduler of the host. Every method is idempotent and may be called from any process."""
 
@@ -78,12 +79,29 @@ def hook_from_config(app: Flask) -> JobHook:
 
         return EmbeddedHook()
     if name == "celery":
-        from flask_ms365.jobs.celery import CeleryHook
-
-        return CeleryHook(app)
+        return _celery_hook(app)
     if ":" not in name:
         raise ConfigurationError(
             f"MS365_JOB_HOOK must be apscheduler, celery, external or package.module:object; it is {name!r}."
         )
-    hook: JobHook = import_string(name)
+    return _imported_hook(name)
+
+
+def _celery_hook(app: Flask) -> JobHook:
+    try:
+        from flask_ms365.jobs.celery import CeleryHook
+    except ImportError as exc:
+        raise ConfigurationError('MS365_JOB_HOOK is celery: pip install "flask-ms365[celery]".') from exc
+    return CeleryHook(app)
+
+
+def _imported_hook(name: str) -> JobHook:
+    try:
+        hook = import_string(name)
+    except (ImportError, ValueError) as exc:
+        raise ConfigurationError(f"MS365_JOB_HOOK names {name}, which cannot be imported: {exc}.") from exc
+    if isinstance(hook, type) or not isinstance(hook, JobHook):
+        raise ConfigurationError(
+            f"MS365_JOB_HOOK names {name}; a job hook is an object with register, unregister, wake and status."
+        )
     return hook

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import signal
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from queue import Empty, SimpleQueue
 
 from flask_ms365.sync.report import TickReport
+
+_log = logging.getLogger(__name__)
 
 
 class Worker:
@@ -20,23 +23,33 @@ class Worker:
         self._tick = tick
         self._interval = interval
         self._told = told
-        self._stop = threading.Event()
+        self._is_stopping = False
+        # a signal handler may put into this queue at any moment; an Event would deadlock in its own lock
+        self._stopped: SimpleQueue[None] = SimpleQueue()
 
     @property
     def is_stopping(self) -> bool:
         """Tell whether somebody asked to stop."""
-        return self._stop.is_set()
+        return self._is_stopping
 
     def stop(self) -> None:
         """Ask the worker to stop; returns at once."""
-        self._stop.set()
+        self._is_stopping = True
+        self._stopped.put(None)
 
     def run(self) -> None:
         """Tick, wait, tick, until stopped by a signal or :meth:`stop`."""
         with self._signals():
             while not self.is_stopping:
-                self._told(self._tick())
-                self._stop.wait(self._interval.total_seconds())
+                self._tick_once()
+                with suppress(Empty):
+                    self._stopped.get(timeout=self._interval.total_seconds())
+
+    def _tick_once(self) -> None:
+        try:
+            self._told(self._tick())
+        except Exception:  # a database that is away for a minute: the next tick looks again
+            _log.exception("tick.failed", extra={"event": "tick.failed"})
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from flask_ms365.models import Folder, Mailbox, Message
 from flask_ms365.models.base import AnySession
 from flask_ms365.sync.folders import read_tree
+from flask_ms365.sync.report import NEEDS_A_PERSON
 
 Kind = Literal["ok", "warn", "bad", "info"]
 
@@ -107,5 +108,5 @@ def _state(mailbox: Mailbox, *, is_on: bool, now: datetime) -> str:
     if mailbox.lease_expires_at is not None and mailbox.lease_expires_at > now:
         return "syncing"
     if mailbox.fail_count:
-        return "failed" if mailbox.fail_count > 3 else "waiting"
+        return "failed" if mailbox.last_result in NEEDS_A_PERSON else "waiting"
     return "up_to_date" if mailbox.last_success_at else "never_synced"

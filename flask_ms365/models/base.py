@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, MetaData, String, Text
+from sqlalchemy import JSON, DateTime, Dialect, Index, MetaData, String, Table, Text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import DeclarativeBase, Session, scoped_session
+from sqlalchemy.schema import ColumnCollectionConstraint
 from sqlalchemy.types import TypeDecorator
 
 AnySession = Session | scoped_session[Any]
@@ -60,14 +61,26 @@ class Base(DeclarativeBase):
 def join_metadata(target: MetaData) -> None:
     """Copy our tables into the host's metadata, so that ``create_all`` and migrations see them.
 
-    The copies have plain column types: a migration that autogenerate writes must not import this package.
+    The copies have plain column types: a migration that autogenerate writes must not import this package. They keep
+    our names, whatever the host's naming convention would make of them.
     """
     for table in Base.metadata.sorted_tables:
         if table.name in target.tables:
             continue
-        for column in table.to_metadata(target).columns:
+        copy = table.to_metadata(target)
+        for column in copy.columns:
             if isinstance(column.type, TypeDecorator):
                 column.type = column.type.impl_instance
+        ours = _named_parts(table)
+        for identity, part in _named_parts(copy).items():
+            part.name = ours[identity].name
+
+
+def _named_parts(table: Table) -> dict[tuple[str, ...], Index | ColumnCollectionConstraint]:
+    """Return the indexes and constraints of ``table`` by what tells them apart."""
+    parts: list[Index | ColumnCollectionConstraint] = [*table.indexes]
+    parts += [each for each in table.constraints if isinstance(each, ColumnCollectionConstraint)]
+    return {(type(part).__name__, *(column.name for column in part.columns)): part for part in parts}
 
 
 @contextmanager

@@ -33,6 +33,8 @@ class Mailbox(Base):
     # what people see: connected, paused, sign_in_needed, failed
     state: Mapped[str] = mapped_column(String(32), default="connected")
     last_success_at: Mapped[datetime | None]
+    # how the last run ended that says something about the mailbox: see sync/report.py
+    last_result: Mapped[str | None] = mapped_column(String(32))
     last_error: Mapped[str | None]
     last_error_code: Mapped[str | None] = mapped_column(String(64))
 

@@ -81,6 +81,7 @@ CATALOG: tuple[SettingSpec, ...] = (
         group="app",
         check=checks.cloud,
         default="global",
+        is_required=True,
         choices=tuple((cloud.key, cloud.label) for cloud in CLOUDS.values()),
     ),
     SettingSpec(
@@ -100,6 +101,7 @@ CATALOG: tuple[SettingSpec, ...] = (
         group="sync",
         check=checks.sync_interval,
         default="5",
+        is_required=True,
         unit="min",
     ),
 )

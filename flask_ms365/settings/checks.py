@@ -10,7 +10,7 @@ _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"(?:{_LABEL}\.)+[a-z][a-z0-9-]{{0,61}}[a-z0-9]", re.IGNORECASE | re.ASCII)
 _LONGEST_SECRET = 1000  # Entra makes 40 characters
-_TOGGLE = {"1": "1", "true": "1", "yes": "1", "on": "1", "y": "1"} | dict.fromkeys(("0", "false", "no", "off", "n"), "0")
+_ON, _OFF = {"1", "true", "yes", "on", "y"}, {"0", "false", "no", "off", "n"}
 _ANY_TENANT = ("organizations", "common", "consumers")
 
 
@@ -54,9 +54,10 @@ def cloud(text: str) -> str:
 
 def toggle(text: str) -> str:
     """Return ``1`` or ``0``."""
-    if text.lower() not in _TOGGLE:
+    lowered = text.lower()
+    if lowered not in _ON | _OFF:
         raise ValueError("This must be on or off")
-    return _TOGGLE[text.lower()]
+    return "1" if lowered in _ON else "0"
 
 
 def sync_interval(text: str) -> str:

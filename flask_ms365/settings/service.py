@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 from flask import Flask
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from flask_ms365 import signals
 from flask_ms365.config import secret_text
@@ -177,10 +178,7 @@ class Settings:
         """Within a transaction: keep saves waiting until it ends, and return the version that holds till then."""
         held = select(SettingsVersion.version).with_for_update(read=True)
         version = self._session.scalar(held)
-        if version is None:
-            self._session.add(SettingsVersion(id=1, version=0))
-            self._session.flush()
-        return version or 0
+        return self._first_version().version if version is None else version
 
     def confirm_base_url(self, url: str, *, actor: str | None = None) -> None:
         """Keep the address that an admin said people use; it fixes the redirect URI."""
@@ -192,9 +190,7 @@ class Settings:
                 AuditEvent(at=self._clock(), actor=actor, action="base_url.confirmed", target=url, detail={})
             )
 
-    def _checked(
-        self, changes: Mapping[str, str | UseDefault]
-    ) -> tuple[dict[str, str | UseDefault], dict[str, str]]:
+    def _checked(self, changes: Mapping[str, str | UseDefault]) -> tuple[dict[str, str | UseDefault], dict[str, str]]:
         """Return what may be stored, and a problem for each key that may not."""
         problems: dict[str, str] = {}
         checked: dict[str, str | UseDefault] = {}
@@ -251,9 +247,16 @@ class Settings:
 
     def _lock_version(self) -> SettingsVersion:
         row = self._session.scalar(select(SettingsVersion).where(SettingsVersion.id == 1).with_for_update())
-        if row is None:
-            row = SettingsVersion(id=1, version=0)
-            self._session.add(row)
+        return row if row is not None else self._first_version()
+
+    def _first_version(self) -> SettingsVersion:
+        """Make the row that all saves meet at; of two first saves at the same instant one finds the other's."""
+        try:
+            with self._session.begin_nested():
+                row = SettingsVersion(id=1, version=0)
+                self._session.add(row)
+        except IntegrityError:
+            return self._lock_version()
         return row
 
     def _audit(self, changed: list[str], checked: Mapping[str, str | UseDefault], actor: str | None) -> None:
@@ -274,8 +277,3 @@ class Settings:
         self._after_toggle(is_on)
         toggled = signals.email_sync_enabled if is_on else signals.email_sync_disabled
         toggled.send(self._app, actor=actor)
-
-
-def catalog_of(group: str) -> list[SettingSpec]:
-    """Return the settings of one part of the page, in its order."""
-    return [spec for spec in CATALOG if spec.group == group]

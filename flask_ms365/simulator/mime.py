@@ -161,7 +161,9 @@ def _decoded_text(part: AnyPart) -> str:
 
 def _decode(content: bytes, charset: str | None) -> str:
     """Decode by the charset named, else as UTF-8, else byte by byte: something readable comes out always."""
-    for name in (charset, "utf-8"):
+    # -i and -e say who orders right-to-left text; the letters are the same
+    plain = re.sub(r"(?i)^(iso-8859-\d+)-[ie]$", r"\1", charset or "")
+    for name in (plain, "utf-8"):
         try:
             if name:
                 return content.decode(name)

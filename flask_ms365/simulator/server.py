@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from werkzeug.datastructures import Headers
+from werkzeug.exceptions import ClientDisconnected
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.test import run_wsgi_app
 
@@ -39,7 +40,7 @@ class _Handler(WSGIRequestHandler):
         """Answer one request and keep the connection: werkzeug's own way closes it, and waits 10 ms first."""
         try:
             chunks, status, headers = run_wsgi_app(self.server.app, self.make_environ(), buffered=True)
-        except ConnectionAbortedError:
+        except (ConnectionAbortedError, ClientDisconnected):
             self.close_connection = True
             return
         except Exception:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import urllib3
 from sqlalchemy import select
 
-from flask_ms365.errors import SignInNeeded
+from flask_ms365.errors import AppRefused, SignInNeeded
 from flask_ms365.graph import GraphClient
 from flask_ms365.graph.http import GraphHttp, new_pool
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.tokens import Tokens
-from flask_ms365.models import Mailbox
+from flask_ms365.models import Connection, Mailbox
 from flask_ms365.models.base import AnySession
 
 
@@ -27,16 +27,21 @@ class MailboxClients:
     pool: urllib3.PoolManager = field(default_factory=new_pool)
 
     def of(self, mailbox_id: int) -> GraphClient:
-        """Return the client of a connected mailbox; raise :exc:`SignInNeeded` where nobody signed in."""
-        connection_id = self.session.scalar(select(Mailbox.connection_id).where(Mailbox.id == mailbox_id))
+        """Return the client of a connected mailbox; raise :exc:`SignInNeeded` or :exc:`AppRefused`."""
+        grant = select(Connection.id, Connection.authority).join(Mailbox, Mailbox.connection_id == Connection.id)
+        found = self.session.execute(grant.where(Mailbox.id == mailbox_id)).one_or_none()
         self.session.commit()
-        if connection_id is None:
+        if found is None:
             raise SignInNeeded
+        registration = self.registration()
+        if found.authority != registration.authority:
+            # neither this account's tokens nor today's client secret may go to the other place
+            raise AppRefused("This mailbox was connected in another Microsoft cloud than the settings name now.")
 
         def token(rejected: str | None) -> str:
-            return self.tokens.access_token(connection_id, self.registration, rejected=rejected)
+            return self.tokens.access_token(found.id, self.registration, rejected=rejected)
 
-        return GraphClient(GraphHttp(origin=self.registration().graph, token=token, pool=self.pool))
+        return GraphClient(GraphHttp(origin=registration.graph, token=token, pool=self.pool))
 
     def with_token(self, access_token: str) -> GraphClient:
         """Return a client for an account that has just signed in and is not stored yet."""

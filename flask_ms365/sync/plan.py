@@ -10,7 +10,9 @@ an item                      here, otherwise                    write it: UPDATE
 an item, read state only     here                               write that: UPDATED
 an item                      in another folder                  file it here: MOVED
 an item                      as removed                         bring it back: MOVED or UPDATED
-``@removed``                 not, or in another folder by now   do nothing
+``@removed``                 in another folder by now           do nothing
+``@removed``, gone           not, or as removed                 do nothing
+``@removed``, elsewhere      not, or as removed                 read it, as any item (came, went, came back)
 ``@removed``, gone           here                               mark it: REMOVED
 ``@removed``, elsewhere      here                               read it and file it there: MOVED
 ``@removed``, not selected   here                               file it there and mark it: REMOVED
@@ -85,8 +87,13 @@ def to_read_in_full(items: Mapping[str, MessageData], known: Mapping[str, Known]
 
 
 def departures(items: Mapping[str, MessageData], known: Mapping[str, Known], folder: FolderRef) -> list[str]:
-    """Return the ids that left ``folder`` according to Graph, and that we still have there."""
-    return [key for key, item in items.items() if item.removed is not None and _is_here(known.get(key), folder)]
+    """Return the ids that left ``folder`` according to Graph, except those that we have elsewhere by now.
+
+    Unknown ones are among them: a message that came, went and came back between two rounds is told as ``@removed``.
+    """
+    return [
+        key for key, item in items.items() if item.removed is not None and not _is_elsewhere(known.get(key), folder)
+    ]
 
 
 def plan_arrivals(items: Mapping[str, MessageData], known: Mapping[str, Known], folder: FolderRef) -> list[Write]:
@@ -120,12 +127,12 @@ def plan_departures(
     for key, place in whereabouts.items():
         message = in_full.get(key)
         if place is None or (key in in_full and message is None):
-            writes.append(_end(known[key], key, {"removed_at": now}))
+            writes.append(_end(known.get(key), key, {"removed_at": now}))
         elif message is not None:
-            writes.append(_arrival(message, known[key], folders[place]))
+            writes.append(_arrival(message, known.get(key), folders[place]))
         elif place in folders:
             away = {"folder_id": folders[place].id, "seen_round": folders[place].round, "removed_at": now}
-            writes.append(_end(known[key], key, away))
+            writes.append(_end(known.get(key), key, away))
         # else: in a folder that was made this moment, whose own delta will bring it
     return [write for write in writes if write is not None]
 
@@ -163,12 +170,14 @@ def _read_state(item: MessageData) -> dict[str, Any]:
     return {"removed_at": None} if item.is_read is UNSET else {"removed_at": None, "is_read": item.is_read}
 
 
-def _end(known: Known, graph_id: str, values: dict[str, Any]) -> Write:
+def _end(known: Known | None, graph_id: str, values: dict[str, Any]) -> Write | None:
+    if known is None or known.is_removed:
+        return None
     return Write(graph_id=graph_id, row_id=known.id, values=values, change=Change.REMOVED)
 
 
-def _is_here(known: Known | None, folder: FolderRef) -> bool:
-    return known is not None and known.folder_id == folder.id and not known.is_removed
+def _is_elsewhere(known: Known | None, folder: FolderRef) -> bool:
+    return known is not None and known.folder_id != folder.id and not known.is_removed
 
 
 def _overlay(before: MessageData, after: MessageData) -> MessageData:

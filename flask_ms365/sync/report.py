@@ -21,6 +21,7 @@ class Result(str, Enum):
     LOCKED = "locked"  # a secret cannot be opened with the keys at hand
     FAILED = "failed"
     SWITCHED_OFF = "switched_off"
+    STOPPED = "stopped"  # the worker is shutting down; the next one goes on at the cursor
     TAKEN = "taken"  # another worker holds the mailbox
     RESTING = "resting"  # paused, or waiting after a failure
 

@@ -47,6 +47,8 @@ _log = logging.getLogger(__name__)
 
 _AT_A_TICK = 100
 _BACKOFF_BASE, _BACKOFF_CAP = 30.0, 3600.0
+# these end a run early and say nothing about the mailbox
+_INNOCENT = (Result.SWITCHED_OFF, Result.STOPPED)
 
 # what stopped a run -> how it is reported; the first match counts
 _RESULTS: tuple[tuple[type[MS365Error], Result], ...] = (
@@ -59,7 +61,7 @@ _RESULTS: tuple[tuple[type[MS365Error], Result], ...] = (
     (TokenUnavailable, Result.UNAVAILABLE),
     (SyncSwitchedOff, Result.SWITCHED_OFF),
     (LeaseLost, Result.TAKEN),
-    (SyncStopped, Result.DONE),
+    (SyncStopped, Result.STOPPED),
     (GraphError, Result.FAILED),
 )
 
@@ -82,7 +84,7 @@ class Runner:
             return TickReport(is_on=False)
         due = due_mailboxes(self.session, shared_now(self.session, self.clock()), limit=_AT_A_TICK)
         random.shuffle(due)  # two workers that tick together should not meet at every mailbox
-        runs = [self.run(mailbox_id, only_due=True) for mailbox_id in due]
+        runs = [self.run(mailbox_id, only_due=True) for mailbox_id in due if not self.is_stopping()]
         return TickReport(is_on=True, runs=[report for report in runs if report.result is not Result.TAKEN])
 
     def run(self, mailbox_id: int, *, only_due: bool = False) -> RunReport:
@@ -116,7 +118,7 @@ class Runner:
             self._mailbox_sync(lease, report).run()
         except MS365Error as exc:
             report.result = next(result for kind, result in _RESULTS if isinstance(exc, kind))
-            report.error = "" if report.result is Result.DONE else str(exc)
+            report.error = "" if report.result in _INNOCENT else str(exc)
             report.error_code = getattr(exc, "code", "")
             report.retry_after = getattr(exc, "retry_after", None)
         except Exception as exc:  # a handler of the host, or its database: one mailbox must not stop the others
@@ -166,14 +168,16 @@ class Runner:
 
     def _outcome(self, report: RunReport, now: datetime, fail_count: int) -> dict[str, Any]:
         """Return what the mailbox's row says after a run: how it is, and when to look again."""
-        if report.result in (Result.DONE, Result.SWITCHED_OFF):
-            wait = self._interval() if report.result is Result.DONE else timedelta()
-            success = {"last_success_at": self.clock()} if report.result is Result.DONE else {}
-            return {"next_due_at": now + wait, "fail_count": 0, "last_error": None, "last_error_code": None, **success}
+        if report.result in _INNOCENT:
+            return {"next_due_at": now}
+        if report.result is Result.DONE:
+            success = {"last_success_at": self.clock(), "last_error": None, "last_error_code": None, "fail_count": 0}
+            return {"next_due_at": now + self._interval(), "last_result": str(report.result), **success}
         seconds = backoff(fail_count, base=_BACKOFF_BASE, cap=_BACKOFF_CAP)
         outcome: dict[str, Any] = {
             "next_due_at": now + timedelta(seconds=max(seconds, report.retry_after or 0.0)),
             "fail_count": fail_count + 1,
+            "last_result": str(report.result),
             "last_error": report.error,
             "last_error_code": report.error_code or None,
         }

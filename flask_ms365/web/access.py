@@ -15,7 +15,8 @@ from flask_ms365.web.problem import problem
 
 _log = logging.getLogger(__name__)
 
-_SAFE = {"GET", "HEAD", "OPTIONS"}
+_READING = {"GET", "HEAD"}
+_SAFE = _READING | {"OPTIONS"}
 
 
 def guard(permissions: tuple[Permission, ...]) -> ResponseReturnValue | None:
@@ -31,17 +32,20 @@ def is_allowed(permission: Permission) -> bool:
     """Ask the host; whatever is not a clear yes is a no."""
     authorize = current_state().authorize
     if authorize is None:
-        _log.warning(
-            "access.no_authorizer: every page answers 403 until you pass "
-            "MS365().init_app(app, authorize=lambda permission: ...), which returns True for the people who may.",
-            extra={"event": "access.no_authorizer"},
-        )
         return False
     try:
-        return authorize(permission) is True
+        answer: object = authorize(permission)
+        if answer and answer is not True:
+            _log.warning(
+                "access.unclear_answer: authorize(%s) returned %s; only True opens a page.",
+                permission,
+                type(answer).__name__,
+                extra={"event": "access.unclear_answer"},
+            )
     except Exception:  # the host's code: a broken authorizer closes the pages, it does not open them
         _log.exception("access.authorizer_failed", extra={"event": "access.authorizer_failed"})
         return False
+    return answer is True
 
 
 def flask_login_user_id() -> str | None:
@@ -55,11 +59,22 @@ def flask_login_user_id() -> str | None:
 
 
 def _refusal(state: State) -> ResponseReturnValue:
-    manager = getattr(current_app, "login_manager", None)
-    if manager is not None and manager.login_view and state.current_user_id() is None and request.method == "GET":
-        answer: ResponseReturnValue = manager.unauthorized()
+    if state.authorize is None:
+        _log.warning(
+            "access.no_authorizer: every page answers 403 until you pass "
+            "MS365().init_app(app, authorize=lambda permission: ...), which returns True for the people who may.",
+            extra={"event": "access.no_authorizer"},
+        )
+    elif request.method in _READING and _has_login_page() and state.current_user_id() is None:
+        answer: ResponseReturnValue = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
         return answer
     return problem("Not allowed", "You are not allowed to see this page. Ask an admin of this app.", 403)
+
+
+def _has_login_page() -> bool:
+    """Tell whether the host uses Flask-Login and has told it where people sign in."""
+    manager = getattr(current_app, "login_manager", None)
+    return manager is not None and bool(manager.login_view or manager.unauthorized_callback)
 
 
 def _is_from_here() -> bool:
@@ -68,4 +83,6 @@ def _is_from_here() -> bool:
     if site is not None:
         return site in {"same-origin", "none"}
     origin = request.headers.get("Origin")
-    return origin is None or urlsplit(origin).netloc == request.host
+    # the public address counts too: a proxy may have put another Host in its place
+    public = urlsplit(current_app.config["MS365_PUBLIC_BASE_URL"] or "").netloc
+    return origin is None or origin.partition("://")[2] in {request.host, public} - {""}

@@ -33,6 +33,7 @@ class Route:
 
 _OWN = (Permission.OWN_MAILBOX,)
 _READ = (Permission.OWN_MAILBOX, Permission.READ_MAIL)
+_ID = f"int(max={messages.LARGEST_ID})"
 
 ROUTES = (
     Route("/settings", "settings", settings.settings, (Permission.MANAGE_SETTINGS,), ("GET", "POST")),
@@ -41,8 +42,8 @@ ROUTES = (
     # the answer belongs to a flow, whose user is checked by the flow itself, in its order
     Route("/oauth/callback", "oauth_callback", my_email.oauth_callback, ()),
     Route("/messages", "messages", messages.messages, _READ),
-    Route("/messages/<int:message_id>", "message", messages.message, _READ),
-    Route("/messages/<int:message_id>/body", "message_body", messages.message_body, _READ),
+    Route(f"/messages/<{_ID}:message_id>", "message", messages.message, _READ),
+    Route(f"/messages/<{_ID}:message_id>/body", "message_body", messages.message_body, _READ),
 )
 
 _BY_ENDPOINT = {route.endpoint: route for route in ROUTES}
@@ -79,12 +80,14 @@ def _guard() -> ResponseReturnValue | None:
 
 def _harden(response: Response) -> Response:
     if (request.endpoint or "").endswith(".static"):
-        if request.args.get("v") == fingerprint(str((request.view_args or {}).get("filename"))):
+        # only of what was found: a name that was refused must not be read after all
+        name = str((request.view_args or {}).get("filename"))
+        if response.status_code == 200 and request.args.get("v") == fingerprint(name):
             response.headers["Cache-Control"] = f"public, max-age={_ONE_YEAR}, immutable"
         return response
     headers = response.headers
     headers["Cache-Control"] = "no-store"
     headers["X-Content-Type-Options"] = "nosniff"
     headers.setdefault("Referrer-Policy", "same-origin")
-    headers.setdefault("Content-Security-Policy", page_policy())
+    headers.setdefault("Content-Security-Policy", page_policy(has_forms=response.status_code < 400))
     return response

@@ -23,11 +23,14 @@ def csp_sources(state: State) -> dict[str, list[str]]:
     return {"form-action": ["'self'", _login_origin(state)], "frame-src": ["'self'"]}
 
 
-def page_policy() -> str:
-    """Return the policy of a page; inside a host's own base only what cannot break the host's scripts and styles."""
+def page_policy(*, has_forms: bool) -> str:
+    """Return the policy of a page; inside a host's own base only what cannot break the host's scripts and styles.
+
+    A page without forms, such as a refusal, needs nothing from the database.
+    """
     if not _stands_alone():
         return "base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
-    forms = " ".join(csp_sources(current_state())["form-action"])
+    forms = " ".join(csp_sources(current_state())["form-action"]) if has_forms else "'none'"
     return (
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
         f"frame-src 'self'; form-action {forms}; base-uri 'none'; frame-ancestors 'none'"

@@ -54,10 +54,10 @@ def _change(spec: SettingSpec, posted: Mapping[str, str], snapshot: Snapshot) ->
     value = posted.get(f"{spec.key}-value")
     if spec.kind == "secret":
         return value or None  # an empty box keeps the stored one
-    if spec.kind == "toggle":
+    if spec.kind == "toggle" and not value:
         # a browser sends nothing for an unticked box; off without an override is no new override
         is_plain = snapshot.stored(spec.key) is None and snapshot.effective(spec.key).source == "default"
-        return "1" if value else None if is_plain else "0"
+        return None if is_plain else "0"
     return value
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 import nh3
 from flask import make_response, render_template, request, url_for
@@ -19,6 +18,9 @@ from flask_ms365.web.access import is_allowed
 from flask_ms365.web.csp import BODY_POLICY
 from flask_ms365.web.problem import not_found
 
+# no database takes a larger number
+LARGEST_ID = 2**63 - 1
+
 _KINDS = (("From", None), ("To", "to"), ("Cc", "cc"), ("Bcc", "bcc"), ("Reply to", "reply_to"))
 
 
@@ -26,9 +28,8 @@ def messages() -> ResponseReturnValue:
     """List messages, newest first."""
     state = current_state()
     mailboxes = _readable()
-    mailbox_id = request.args.get("mailbox", type=int)
+    mailbox_id, folder_id, before = (request.args.get(name, type=_id) for name in ("mailbox", "folder", "before"))
     ids = [mailbox.id for mailbox in mailboxes if mailbox_id in (None, mailbox.id)]
-    folder_id, before = request.args.get("folder", type=int), request.args.get("before", type=int)
     page = reading.list_messages(state.session, ids, folder_id=folder_id, before=before)
     chosen: dict[str, Any] = {"folder": folder_id, "mailbox": mailbox_id}
     return render_template(
@@ -37,6 +38,7 @@ def messages() -> ResponseReturnValue:
         current_mailbox=mailbox_id,
         folders=[(folder.id, folder.name, count) for folder, count in folder_counts(state.session, ids)],
         current_folder=folder_id,
+        may_connect=is_allowed(Permission.OWN_MAILBOX),
         q=None,
         messages=[_row(message, page.folders) for message in page.messages],
         total=page.total,
@@ -93,7 +95,9 @@ def message_body(message_id: int) -> ResponseReturnValue:
 def _readable() -> list[Mailbox]:
     state = current_state()
     return reading.readable_mailboxes(
-        state.session, state.current_user_id(), reads_system=is_allowed(Permission.READ_MAIL)
+        state.session,
+        state.current_user_id() if is_allowed(Permission.OWN_MAILBOX) else None,
+        reads_system=is_allowed(Permission.READ_MAIL),
     )
 
 
@@ -135,7 +139,15 @@ def _size(size: int | None) -> str:
 
 
 def _web_link(url: str | None) -> str | None:
-    return url if url and urlsplit(url).scheme == "https" else None
+    return url if url and url.startswith("https://") else None
+
+
+def _id(text: str) -> int:
+    """Return a row id from a query; ValueError makes Flask ignore the argument."""
+    number = int(text)
+    if not 0 < number <= LARGEST_ID:
+        raise ValueError
+    return number
 
 
 def _sanitised(html: str) -> Markup:

@@ -92,7 +92,8 @@ def oauth_callback() -> ResponseReturnValue:
         is_allowed=is_allowed(Permission.OWN_MAILBOX),
     )
     response: Response = make_response(redirect(url_for(".my_email", outcome=outcome), 303))
-    response.delete_cookie(name, secure=uri.startswith("https:"), httponly=True, samesite="Lax")
+    if outcome not in PROBLEMS:  # a stray answer must not end a sign-in that is under way
+        response.delete_cookie(name, secure=uri.startswith("https:"), httponly=True, samesite="Lax")
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
 

@@ -10,14 +10,15 @@ from typing import Any
 from flask import current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_ms365.errors import EncryptionError, InvalidSettings, MS365Error, NoEncryptionKey, SettingsChanged
-from flask_ms365.settings import CATALOG, Effective, SettingSpec, Snapshot
+from flask_ms365.errors import EncryptionError, InvalidSettings, NoEncryptionKey, SettingsChanged
+from flask_ms365.settings import CATALOG, USE_DEFAULT, Effective, SettingSpec, Snapshot, UseDefault
 from flask_ms365.state import State, current_state
 from flask_ms365.web.forms import CsrfForm, posted_changes, settings_form
 from flask_ms365.web.redirect_uri import present_base_url, redirect_uri
 from flask_ms365.web.words import Notice
 
 _PREFIX_FROM = 16  # characters; three of a shorter secret would say too much
+_LONGEST_VERSION = 10  # digits
 
 _GROUPS = (("app", "App registration"), ("sync", "Emails sync"))
 
@@ -81,23 +82,34 @@ def _save(
     except InvalidSettings as exc:
         return exc.problems, []
     except SettingsChanged as exc:
-        form.version.raw_data = form.version.data = None
-        return {}, [Notice(kind="warn", title="Nothing was saved yet", text=str(exc))]
+        current = state.settings.read()
+        form.version.data = str(current.version)
+        details = _differences(current, changes)
+        return {}, [Notice(kind="warn", title="Nothing was saved yet", text=str(exc), details=details)]
     except EncryptionError as exc:
         return {"client_secret": str(exc)}, []
     return {}, []
 
 
-def _version(form: CsrfForm) -> int | None:
-    text = str(form.version.data or "")
-    return int(text) if text.isdecimal() else None
+def _version(form: CsrfForm) -> int:
+    """Return the version that the page was made from; what is none conflicts with every save."""
+    text = str(form.version.data)
+    return int(text) if text.isdecimal() and len(text) < _LONGEST_VERSION else -1
+
+
+def _differences(current: Snapshot, changes: Mapping[str, str | UseDefault]) -> list[tuple[str, str]]:
+    """Return what holds now where this visitor typed something else."""
+    differences = []
+    for spec in CATALOG:
+        row = current.stored(spec.key)
+        if spec.kind != "secret" and spec.key in changes and changes[spec.key] != (row.value if row else USE_DEFAULT):
+            differences.append((f"{spec.label} is now", _words(spec, current.effective(spec.key))))
+    return differences
 
 
 def _page(
     state: State, snapshot: Snapshot, form: CsrfForm, problems: Mapping[str, str], notices: list[Notice] | None = None
 ) -> str:
-    if form.version.data is None or notices:
-        form.version.data = str(snapshot.version)
     views = {spec.key: _view(state, spec, snapshot, form, problems) for spec in CATALOG}
     last = snapshot.last_change
     return render_template(
@@ -120,8 +132,21 @@ def _notices(state: State, snapshot: Snapshot) -> list[Notice]:
         notices.append(Notice(kind="ok", title="Settings saved"))
     if not state.keyring:
         notices.append(Notice(kind="bad", title="No encryption key is set", text=str(NoEncryptionKey())))
+    notices.extend(_locked_secrets(snapshot))
     if state.hook_problem:
         notices.append(Notice(kind="warn", title="Saved, but the sync may start late", text=state.hook_problem))
+    return notices
+
+
+def _locked_secrets(snapshot: Snapshot) -> list[Notice]:
+    """Tell of secrets that are stored and cannot be opened; nothing overwrites them but a new value."""
+    notices = []
+    for spec in CATALOG:
+        if spec.kind == "secret":
+            try:
+                snapshot.effective(spec.key)
+            except EncryptionError as exc:
+                notices.append(Notice(kind="bad", title=f"{spec.label} cannot be read", text=str(exc)))
     return notices
 
 
@@ -141,7 +166,7 @@ def _view(
         mono=spec.kind == "text",
         use_default=sub_form.use_default if sub_form else None,
         value=sub_form.value if sub_form else None,
-        inherited=_inherited_words(spec, inherited),
+        inherited=_words(spec, inherited),
         source=f"{spec.config_key} in app.config" if inherited.source == "config" else "built-in",
         locked="Set by the deployment (MS365_LOCKED_SETTINGS)." if is_locked else None,
         stored=_stored_secret(spec, snapshot) if spec.kind == "secret" else None,
@@ -149,8 +174,8 @@ def _view(
     )
 
 
-def _inherited_words(spec: SettingSpec, inherited: Effective) -> str:
-    value = inherited.value
+def _words(spec: SettingSpec, effective: Effective) -> str:
+    value = effective.value
     if value is None or value == "":
         return "Not set"
     if spec.kind == "secret":
@@ -169,7 +194,7 @@ def _stored_secret(spec: SettingSpec, snapshot: Snapshot) -> StoredSecret | None
         return None
     try:
         prefix = _prefix(str(snapshot.effective(spec.key).value))
-    except MS365Error:
+    except EncryptionError:
         prefix = ""  # sealed with a key that is not here: stored, but locked
     return StoredSecret(prefix=prefix, replaced_at=row.changed_at, replaced_by=row.changed_by)
 

@@ -34,11 +34,11 @@ class NavItem:
     badge: int | None = None
 
 
-# endpoint, label, who sees it
+# endpoint, label, who sees it: those who have one of the permissions
 _NAV = (
-    ("settings", "Settings", Permission.MANAGE_SETTINGS),
-    ("my_email", "My email", Permission.OWN_MAILBOX),
-    ("messages", "Messages", Permission.OWN_MAILBOX),
+    ("settings", "Settings", (Permission.MANAGE_SETTINGS,)),
+    ("my_email", "My email", (Permission.OWN_MAILBOX,)),
+    ("messages", "Messages", (Permission.OWN_MAILBOX, Permission.READ_MAIL)),
 )
 
 
@@ -65,6 +65,6 @@ def _nav() -> list[NavItem]:
     here = (request.endpoint or "").rpartition(".")[2]
     return [
         NavItem(label=label, url=url_for(f".{endpoint}"), is_current=endpoint == here)
-        for endpoint, label, permission in _NAV
-        if is_allowed(permission)
+        for endpoint, label, permissions in _NAV
+        if any(is_allowed(permission) for permission in permissions)
     ]

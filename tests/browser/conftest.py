@@ -72,7 +72,7 @@ def open_page(chromium: Browser, stage: Stage) -> Iterator[OpenPage]:
             context.grant_permissions(["clipboard-read", "clipboard-write"])
         contexts.append(context)
         page = context.new_page()
-        listen(page, complaints)
+        listen(page, stage.url, complaints)
         page.goto("/login")
         page.get_by_label("Name").fill(user)
         page.get_by_label("Password").fill(user)
@@ -86,15 +86,16 @@ def open_page(chromium: Browser, stage: Stage) -> Iterator[OpenPage]:
     assert complaints == []
 
 
-def listen(page: Page, complaints: list[str]) -> None:
-    """Collect console errors, among them violations of the policy, script errors, and answers that are errors."""
+def listen(page: Page, host: str, complaints: list[str]) -> None:
+    """Collect what goes wrong on the host: console errors (a violated policy is one), script errors, bad answers."""
 
     def console(message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
-            complaints.append(f"{page.url}: {message.text}")
+        where = message.location["url"] or page.url
+        if message.type in {"error", "warning"} and where.startswith(host):
+            complaints.append(f"{where}: {message.text}")
 
     def response(answer: Response) -> None:
-        if answer.status >= 400:
+        if answer.status >= 400 and answer.url.startswith(host):
             complaints.append(f"{answer.url} answered {answer.status}")
 
     page.on("console", console)

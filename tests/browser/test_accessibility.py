@@ -8,7 +8,7 @@ import pytest
 
 from demo.stage import Stage
 from tests.browser.conftest import OpenPage
-from tests.browser.test_journey import connect, fill_settings, save, toggle, wait_for_letter
+from tests.browser.test_journey import connect, fill_settings, press_save, save, toggle, wait_for_letter
 from tests.services import missing
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def looks(page: Page) -> list[str]:
     """Return what is wrong in any look of the page, and whether it has to be scrolled sideways at 320 px."""
     found = []
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # a literal, but from a loop
+        page.emulate_media(color_scheme=scheme)
         found += [f"{page.url} {scheme} {each}" for each in violations(page)]
     page.set_viewport_size({"width": 320, "height": 640})
     if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
@@ -44,7 +44,7 @@ def test_every_page_can_be_used_by_everybody(open_page: OpenPage, stage: Stage) 
     page = open_page()
     found = looks(page)
     page.get_by_role("textbox", name="Application (Client) ID").fill("not an id")
-    page.get_by_role("button", name="Save Settings").click()
+    press_save(page)
     found += looks(page)
     fill_settings(page, stage)
     toggle(page).check()

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from flask_ms365 import Change
 from flask_ms365.models import Attachment, Folder, Message
+from flask_ms365.simulator import App
 from flask_ms365.sync.report import Result
 from tests.sync.conftest import Synced
 
@@ -274,3 +275,45 @@ def test_a_toggle_that_goes_off_between_two_pages_stops_the_run(synced: Synced) 
     stored = len(synced.subjects())
     assert report.result in (Result.SWITCHED_OFF, Result.DONE)
     assert stored % 200 == 0 or report.result is Result.DONE
+
+
+def test_a_worker_that_shuts_down_leaves_the_rest_to_the_next_one(synced: Synced) -> None:
+    for number in range(3):
+        synced.mailbox.deliver(subject=f"Message {number}", text="x")
+    runner = synced.host.app.extensions["ms365.state"].runner
+    runner.is_stopping = lambda: True
+    with synced.host.app.app_context():
+        assert synced.host.ms365.tick().runs == []
+    assert synced.run().result is Result.STOPPED
+
+    runner.is_stopping = lambda: False
+    with synced.host.app.app_context():
+        (report,) = synced.host.ms365.tick().runs
+    assert report.changes == {CREATED: 3}
+
+
+def test_no_token_goes_to_another_cloud_than_the_grant_came_from(synced: Synced) -> None:
+    synced.sync()
+    synced.host.app.config["MS365_AUTHORITY_URL"] = "https://login.microsoftonline.us"
+    synced.simulator.requests.clear()
+
+    assert synced.run().result is Result.APP_REFUSED
+    assert len(synced.simulator.requests) == 0
+
+
+def test_an_expired_secret_is_a_failure_that_needs_a_person(synced: Synced, registration: App) -> None:
+    registration.expire_secret()
+    synced.simulator.expire_access_tokens()
+
+    assert synced.run().result is Result.APP_REFUSED
+    status = synced.host.app.test_cli_runner().invoke(args=["ms365", "status"])
+    assert (status.exit_code, "Failed" in status.output, "expired" in status.output) == (1, True, True)
+
+
+def test_no_delta_link_reaches_a_log(synced: Synced, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    synced.sync()
+    synced.sync()
+
+    assert "/messages/delta" in caplog.text
+    assert "deltatoken" not in caplog.text

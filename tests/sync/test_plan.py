@@ -108,9 +108,9 @@ def test_an_item_that_says_too_little_is_read_in_full(item: MessageData, before:
 
 @pytest.mark.parametrize(
     ("before", "is_departure"),
-    [(known(), True), (known(folder_id=2), False), (known(is_removed=True), False), (None, False)],
+    [(known(), True), (known(folder_id=2), False), (known(is_removed=True), True), (None, True)],
 )
-def test_a_departure_counts_only_where_the_message_still_is(before: Known | None, is_departure: bool) -> None:
+def test_a_departure_counts_unless_the_message_is_elsewhere_by_now(before: Known | None, is_departure: bool) -> None:
     found = departures({"m": removed()}, {"m": before} if before else {}, HERE)
 
     assert found == (["m"] if is_departure else [])
@@ -138,6 +138,17 @@ def test_a_departure_to_a_selected_folder_is_a_move_with_all_that_changed() -> N
     (write,) = plan_departures({"m": "there"}, {"m": full(subject="Edited")}, {"m": known()}, FOLDERS, NOW)
 
     assert (write.change, write.values["folder_id"], write.values["subject"]) == (Change.MOVED, 2, "Edited")
+
+
+@pytest.mark.parametrize("before", [None, known(is_removed=True)])
+def test_a_departure_of_what_we_do_not_have_is_nothing(before: Known | None) -> None:
+    assert plan_departures({"m": None}, {}, {"m": before} if before else {}, FOLDERS, NOW) == []
+
+
+def test_an_unknown_message_that_came_back_is_created() -> None:
+    (write,) = plan_departures({"m": "here"}, {"m": full()}, {}, FOLDERS, NOW)
+
+    assert (write.change, write.row_id) == (Change.CREATED, None)
 
 
 def test_a_message_in_a_folder_made_this_moment_is_left_to_that_folders_delta() -> None:

@@ -1,0 +1,23 @@
+"""The host app of a worker in a process of its own; the environment says which instance it works on."""
+
+from __future__ import annotations
+
+import os
+
+from flask import Flask
+
+from flask_ms365 import MS365
+
+
+def create_app() -> Flask:
+    """Return an app over the same database, key and simulator as the test's."""
+    app = Flask("worker", instance_path=os.environ["INSTANCE"])
+    app.config.update(
+        SECRET_KEY="not secret",
+        MS365_ENCRYPTION_KEYS=os.environ["KEY"],
+        MS365_AUTHORITY_URL=os.environ["SIMULATOR"],
+        MS365_GRAPH_URL=os.environ["SIMULATOR"],
+        MS365_JOB_HOOK="external",
+    )
+    MS365(app)
+    return app

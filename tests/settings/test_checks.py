@@ -1,0 +1,113 @@
+"""What a setting may look like, and what junk is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from flask_ms365.settings import checks
+
+GUID = "7B1F9C1E-54D0-4C6A-9E5B-0C6D1F6A2B3C"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "common/../evil",
+        "a@b",
+        "%2e%2e",
+        "x\r\nY: z",
+        "contoso\uff0eonmicrosoft\uff0ecom",
+        "\uff0e\uff0e",
+        "..",
+        "a..b.com",
+        ".contoso.com",
+        "contoso.com.",
+        "contoso",
+        "a." * 130 + "com",
+        "x" * 300,
+        "\U0001f514.com",
+        "contoso.com/",
+        "contoso.com?x=1",
+        "contoso.com#x",
+        "contoso.com\n",
+        "contoso.com\0",
+        "https://contoso.com",
+        "-contoso.com",
+        "contoso-.com",
+        "127.0.0.1",
+        "con toso.com",
+        "\u0661\u0662.com",
+        f"{{{GUID}}}",
+        GUID.replace("-", ""),
+    ],
+)
+def test_a_tenant_that_is_no_guid_and_no_domain_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"GUID|email address"):
+        checks.tenant_id(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        (GUID, GUID.lower()),
+        ("Contoso.onMicrosoft.com", "contoso.onmicrosoft.com"),
+        ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ("organizations", "organizations"),
+        ("common", "common"),
+        ("consumers", "consumers"),
+    ],
+)
+def test_a_tenant_is_kept_in_lower_case(text: str, stored: str) -> None:
+    assert checks.tenant_id(text) == stored
+
+
+def test_an_email_address_in_the_tenant_box_is_answered_with_its_domain() -> None:
+    with pytest.raises(ValueError, match=r"Its tenant is probably contoso\.com"):
+        checks.tenant_id("ana@contoso.com")
+
+
+@pytest.mark.parametrize("text", ["", "7b1f9c1e", f" {GUID}", f"{GUID}\n", GUID.replace("7", "\uff17", 1), "g" * 36])
+def test_a_client_id_that_is_no_guid_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="must look like 00000000-0000-0000-0000-000000000000"):
+        checks.client_id(text)
+
+
+def test_the_secret_id_is_told_from_the_secret() -> None:
+    with pytest.raises(ValueError, match=r"This looks like the Secret ID\. Paste the Value"):
+        checks.client_secret(GUID)
+
+
+@pytest.mark.parametrize("text", ["a&b=c%d+e", "пароль-密码-🔑", "~8Q~with.dots_and-dashes", '<script>"'])
+def test_a_secret_may_hold_any_character(text: str) -> None:
+    assert checks.client_secret(text) == text
+
+
+def test_a_secret_of_a_whole_document_is_refused() -> None:
+    with pytest.raises(ValueError, match="too long"):
+        checks.client_secret("x" * 100_000)
+
+
+@pytest.mark.parametrize("text", ["0", "1441", "-1", "1.5", "five", "\u0665", "99999999999"])
+def test_an_interval_outside_a_minute_and_a_day_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="from 1 to 1440"):
+        checks.sync_interval(text)
+
+
+@pytest.mark.parametrize(("text", "stored"), [("1", "1"), ("0005", "5"), ("1440", "1440")])
+def test_an_interval_is_kept_as_plain_minutes(text: str, stored: str) -> None:
+    assert checks.sync_interval(text) == stored
+
+
+@pytest.mark.parametrize(("text", "stored"), [("True", "1"), ("y", "1"), ("On", "1"), ("False", "0"), ("no", "0")])
+def test_a_toggle_understands_what_people_write_into_the_environment(text: str, stored: str) -> None:
+    assert checks.toggle(text) == stored
+
+
+def test_a_toggle_that_is_neither_on_nor_off_is_refused() -> None:
+    with pytest.raises(ValueError, match="on or off"):
+        checks.toggle("enabled")
+
+
+def test_a_cloud_that_microsoft_does_not_have_is_refused() -> None:
+    with pytest.raises(ValueError, match="global, usgov, usgov_dod, china"):
+        checks.cloud("https://evil.example")

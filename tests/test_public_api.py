@@ -1,0 +1,143 @@
+"""The names that hosts rely on. A change here is a change of the contract: it needs an issue and a changelog line."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import click
+import pytest
+from blinker import NamedSignal
+from flask import url_for
+
+import flask_ms365
+from flask_ms365 import MS365, Change, EmailSyncJob, JobHook, Permission, config, models, signals
+from flask_ms365.cli import ms365_cli
+from flask_ms365.settings import CATALOG
+from tests.conftest import Host
+
+
+def public(thing: object) -> set[str]:
+    return {name for name in vars(thing) if not name.startswith("_")}
+
+
+def test_what_the_package_exports() -> None:
+    assert flask_ms365.__all__ == [
+        "MS365",
+        "Change",
+        "Effective",
+        "EmailSyncJob",
+        "HookStatus",
+        "JobHook",
+        "MS365Error",
+        "Permission",
+        "RunReport",
+        "TickReport",
+    ]
+    assert [name for name in flask_ms365.__all__ if not hasattr(flask_ms365, name)] == []
+
+
+def test_what_the_extension_offers() -> None:
+    assert public(MS365) == {"init_app", "settings", "tick", "sync_mailbox", "on_message", "csp_sources"}
+
+
+def test_what_a_host_passes() -> None:
+    parameters = inspect.signature(MS365.init_app).parameters.values()
+    positional = [each.name for each in parameters if each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    by_name = [each.name for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY]
+    assert positional == ["self", "app"]
+    assert by_name == ["db", "authorize", "current_user_id", "directory", "job_hook"]
+
+
+def test_the_words_of_the_contract() -> None:
+    assert [str(each) for each in Permission] == ["manage_settings", "manage_mailboxes", "own_mailbox", "read_mail"]
+    assert [each.name for each in Change] == ["CREATED", "UPDATED", "MOVED", "REMOVED"]
+    assert public(JobHook) == {"register", "unregister", "wake", "status"}
+    assert list(inspect.signature(EmailSyncJob).parameters) == ["id", "interval", "tick"]
+
+
+def test_the_signals() -> None:
+    sent = {name for name in public(signals) if isinstance(getattr(signals, name), NamedSignal)}
+    assert sent == {
+        "settings_saved",
+        "email_sync_enabled",
+        "email_sync_disabled",
+        "mailbox_connected",
+        "reconnect_needed",
+        "message_synced",
+        "run_finished",
+    }
+
+
+TABLES = {
+    "Setting": "key value sealed changed_at changed_by",
+    "Connection": "id user_id tid oid",
+    "Mailbox": "id address upn kind owner_id state label",
+    "Folder": "id mailbox_id graph_id name parent_id well_known_name selected",
+    "Message": "id mailbox_id folder_id graph_id internet_message_id conversation_id subject from_name from_address "
+    "sender_name sender_address recipients received_at sent_at is_read is_draft importance flag_status categories "
+    "has_attachments preview body_content_type body change_key removed_at web_link",
+    "Attachment": "id message_id graph_id name content_type size kind is_inline content_id",
+    "SyncRun": "id mailbox_id",
+    "AuditEvent": "id",
+    "OAuthFlow": "id",
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_columns_that_hosts_query(name: str) -> None:
+    columns = set(getattr(models, name).__table__.columns.keys())
+    assert set(TABLES[name].split()) - columns == set()
+
+
+def test_the_keys_in_app_config() -> None:
+    assert set(config.DEFAULTS) >= {
+        "MS365_URL_PREFIX",
+        "MS365_PUBLIC_BASE_URL",
+        "MS365_ENCRYPTION_KEYS",
+        "MS365_ENCRYPTION_KEYS_FILE",
+        "MS365_LOCKED_SETTINGS",
+        "MS365_AUTHORITY_URL",
+        "MS365_GRAPH_URL",
+        "MS365_JOB_HOOK",
+        "MS365_BASE_TEMPLATE",
+        "MS365_LEASE_SECONDS",
+        "MS365_SHOW_SECRET_PREFIX",
+    }
+    keys = {spec.key for spec in CATALOG}
+    assert keys >= {"client_id", "client_secret", "tenant_id", "cloud", "email_sync", "sync_interval"}
+
+
+def commands(group: click.Group, prefix: str = "") -> set[str]:
+    found: set[str] = set()
+    for name, command in group.commands.items():
+        found |= commands(command, f"{prefix}{name} ") if isinstance(command, click.Group) else {prefix + name}
+    return found
+
+
+def test_the_commands() -> None:
+    assert commands(ms365_cli) == {"sync", "worker", "status", "keys generate"}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "values", "methods", "path"),
+    [
+        ("ms365.settings", {}, "GET POST", "/ms365/settings"),
+        ("ms365.my_email", {}, "GET", "/ms365/my-email"),
+        ("ms365.my_email_connect", {}, "POST", "/ms365/my-email/connect"),
+        ("ms365.oauth_callback", {}, "GET", "/ms365/oauth/callback"),
+        ("ms365.messages", {}, "GET", "/ms365/messages"),
+        ("ms365.message", {"message_id": 7}, "GET", "/ms365/messages/7"),
+        ("ms365.message_body", {"message_id": 7}, "GET", "/ms365/messages/7/body"),
+    ],
+)
+def test_the_endpoints(host: Host, endpoint: str, values: dict[str, Any], methods: str, path: str) -> None:
+    with host.app.test_request_context():
+        assert url_for(endpoint, **values) == path
+    answered = {method for rule in host.app.url_map.iter_rules(endpoint) for method in rule.methods or ()}
+    assert answered - {"HEAD", "OPTIONS"} == set(methods.split())
+
+
+def test_there_are_no_other_endpoints(host: Host) -> None:
+    ours = {rule.endpoint for rule in host.app.url_map.iter_rules() if rule.endpoint.startswith("ms365.")}
+    assert len(ours - {"ms365.static"}) == 7

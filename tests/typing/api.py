@@ -1,0 +1,74 @@
+"""A host's code against the public names. mypy checks this file; nobody runs it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.orm import DeclarativeBase
+
+from flask_ms365 import (
+    MS365,
+    Change,
+    Effective,
+    EmailSyncJob,
+    HookStatus,
+    JobHook,
+    Permission,
+    RunReport,
+    TickReport,
+)
+from flask_ms365.models import Mailbox, Message
+from flask_ms365.simulator import Simulator
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class OwnHook:
+    """A hook needs no base class: the four methods are enough."""
+
+    def register(self, job: EmailSyncJob) -> None:
+        job.tick()
+
+    def unregister(self, job: EmailSyncJob) -> None: ...
+
+    def wake(self, mailbox_id: int | None = None) -> None: ...
+
+    def status(self) -> HookStatus:
+        return HookStatus(engine="own", is_registered=True)
+
+
+def may(permission: Permission) -> bool:
+    return permission is Permission.OWN_MAILBOX
+
+
+db = SQLAlchemy(model_class=Base)
+hook: JobHook = OwnHook()
+ms365 = MS365()
+app = Flask(__name__)
+ms365.init_app(app, db=db, authorize=may, current_user_id=lambda: "ana", job_hook=hook)
+
+
+@ms365.on_message
+def note(message: Message, change: Change) -> None:
+    subject: str | None = message.subject
+    received: datetime | None = message.received_at
+    if change is Change.CREATED:
+        print(subject, received)
+
+
+note(Message(), Change.MOVED)  # the decorator gives the function back as it was
+
+with app.app_context():
+    ticked: TickReport = ms365.tick()
+    ran: RunReport = ms365.sync_mailbox(1)
+    tenant: Effective = ms365.settings.effective("tenant_id")
+    source: str = tenant.source
+    sources: dict[str, list[str]] = ms365.csp_sources()
+    mailbox: Mailbox | None = db.session.get(Mailbox, ran.mailbox_id)
+
+with Simulator() as simulator:
+    url: str = simulator.url
