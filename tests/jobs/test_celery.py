@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import uuid
@@ -54,6 +55,14 @@ def celery_init_app(app: Flask, broker: str) -> Celery:
     celery.set_default()
     app.extensions["celery"] = celery
     return celery
+
+
+@pytest.fixture(autouse=True)
+def _log_level_stays() -> Iterator[None]:
+    """A worker sets the level of the root logger, for all tests that come after it."""
+    level = logging.getLogger().level
+    yield
+    logging.getLogger().setLevel(level)
 
 
 @pytest.fixture
