@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import socket
+from functools import cache
 
 import pytest
+from sqlalchemy import create_engine, make_url, text
 
 # service -> port, and the address that tests use
 _SERVICES = {
@@ -30,3 +33,19 @@ def missing(reason: str) -> None:
     if os.environ.get("MS365_TEST_REQUIRE") == "all":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@cache
+def own_database(service: str) -> str:
+    """Return the address of a database that only this process uses; it is dropped at the end."""
+    server, name = need(service), f"ms365_test_{os.getpid()}"
+    _administer(server, f"CREATE DATABASE {name}")
+    atexit.register(_administer, server, f"DROP DATABASE {name}")
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+def _administer(server: str, statement: str) -> None:
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()

@@ -71,9 +71,12 @@ def _signed_claims(token: str, key: SigningKey) -> dict[str, Any]:
     try:
         public = RSAKey.import_key({"kty": key.kty, "n": key.n, "e": key.e})
         # the algorithm is ours to say: neither the token's header nor discovery decides it
-        return dict(jwt.decode(token, public, algorithms=["RS256"]).claims)
+        claims = jwt.decode(token, public, algorithms=["RS256"]).claims
     except (JoseError, ValueError):
         raise _refused("signature", "The ID token's signature is wrong.") from None
+    if not isinstance(claims, dict):
+        raise _refused("id_token", "The ID token says nothing.")
+    return claims
 
 
 def _check_issuer(claims: dict[str, Any], issuer: str, key: SigningKey) -> None:

@@ -13,6 +13,7 @@ _PAGE = Markup(
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
+<link rel="icon" href="data:,">
 <style>
 body {{ font: 1rem/1.5 "Segoe UI", system-ui, sans-serif; background: #f2f2f2; color: #1b1b1b; margin: 0 }}
 main {{ max-width: 27rem; margin: 8vh auto; padding: 2rem; background: #fff; box-shadow: 0 2px 6px #0003 }}

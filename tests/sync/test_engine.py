@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from flask_ms365 import Change
-from flask_ms365.models import Attachment, Folder, Message
+from flask_ms365.models import Attachment, Folder, Mailbox, Message
 from flask_ms365.simulator import App
 from flask_ms365.sync.report import Result
 from tests.sync.conftest import Synced
@@ -201,7 +201,7 @@ def test_ids_that_differ_in_letter_case_only_are_two_messages(synced: Synced) ->
         for graph_id in ("AAMkAbc", "AAMkABC"):
             synced.session.add(
                 Message(
-                    mailbox_id=1,
+                    mailbox_id=synced.session.scalars(select(Mailbox.id)).one(),
                     folder_id=folder_id,
                     graph_id=graph_id,
                     recipients=[],

@@ -19,7 +19,6 @@ LIES = [
     {"Host": "APP.EXAMPLE.COM"},
     {"Host": "app.example.com."},
     {"Host": "app.example.com:8443"},
-    {"Host": "[evil"},
     {"Host": "a b"},
     {"Host": ""},
     {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http"},
@@ -145,4 +144,4 @@ def test_after_a_move_the_new_address_can_be_confirmed(guessing: Host) -> None:
 
 
 def test_what_is_no_address_cannot_be_confirmed(guessing: Host) -> None:
-    assert "confirm_redirect_uri" not in guessing.visitor().get(SETTINGS, headers={"Host": "[evil"}).text
+    assert "confirm_redirect_uri" not in guessing.visitor().get(SETTINGS, headers={"Host": "a b"}).text
