@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -18,6 +19,16 @@ from flask_ms365.simulator import App, Mailbox, Simulator, User
 from tests.visitor import BASE_URL, Visitor
 
 CALLBACK = f"{BASE_URL}/ms365/oauth/callback"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the default run quick: what needs a service or a browser runs when it is asked for."""
+    if os.environ.get("MS365_TEST_REQUIRE") == "all" or config.option.markexpr:
+        return
+    left_out = pytest.mark.skip(reason="not in the quick run: -m 'service or browser', or MS365_TEST_REQUIRE=all")
+    for item in items:
+        if item.get_closest_marker("service") or item.get_closest_marker("browser"):
+            item.add_marker(left_out)
 
 
 class Clock:

@@ -24,7 +24,7 @@ from tests.sync.conftest import Synced
 
 # a failing history is shown as it was found: each one is a whole host, and making it shorter would take minutes
 HISTORIES = settings(
-    max_examples=12,
+    max_examples=10,
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import multiprocessing
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import select, text
@@ -11,10 +11,13 @@ from sqlalchemy import select, text
 from flask_ms365.models import Message
 from flask_ms365.simulator import Mailbox, Simulator
 from tests.conftest import Host
+from tests.sync.killed_worker import Place, work
 
 MESSAGES = 5000
 # after so many messages of its own, each worker is killed: at a page's begin, in its middle, and near its end
 KILLED_AFTER = (1, 57, 199, 200, 201, 350, 399, 401, 612, 777)
+
+_processes = multiprocessing.get_context("forkserver")
 
 
 def test_ten_kills_in_a_first_sync_leave_each_message_once(
@@ -26,9 +29,11 @@ def test_ten_kills_in_a_first_sync_leave_each_message_once(
         session.execute(text("CREATE TABLE effect (graph_id TEXT)"))
         session.commit()
 
-    for number, count in enumerate(KILLED_AFTER):
-        _work(connected, simulator, tmp_path, takeover=number, kill_after=count)
-    last_words = _work(connected, simulator, tmp_path, takeover=len(KILLED_AFTER), kill_after=None)
+    _processes.set_forkserver_preload(["tests.sync.killed_worker"])
+    place = Place(instance=tmp_path / "host", url=simulator.url, key=connected.app.config["MS365_ENCRYPTION_KEYS"])
+    for takeover, count in enumerate(KILLED_AFTER):
+        assert int(_work(place, takeover=takeover, kill_after=count)) >= count
+    last_words = _work(place, takeover=len(KILLED_AFTER), kill_after=None)
 
     with connected.app.app_context():
         stored = session.scalars(select(Message.graph_id)).all()
@@ -39,16 +44,18 @@ def test_ten_kills_in_a_first_sync_leave_each_message_once(
     assert sorted(effects) == expected
 
 
-def _work(host: Host, simulator: Simulator, tmp_path: Path, *, takeover: int, kill_after: int | None) -> str:
+def _work(place: Place, *, takeover: int, kill_after: int | None) -> str:
     """Run a worker whose clock is past its predecessor's lease; SIGKILL it after some messages, or let it finish."""
-    arguments = [str(tmp_path / "host"), simulator.url, host.app.config["MS365_ENCRYPTION_KEYS"], str(takeover * 100)]
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "tests.sync.killed_worker", *arguments], stdout=subprocess.PIPE, text=True
-    )
-    with worker:
-        assert worker.stdout is not None
-        line = ""
-        for line in worker.stdout:
-            if line.strip() == str(kill_after):
+    ours, theirs = _processes.Pipe(duplex=False)
+    worker = _processes.Process(target=work, args=(place, timedelta(seconds=100 * takeover), theirs))
+    worker.start()
+    theirs.close()
+    told: int | str = 0
+    try:
+        while True:
+            told = ours.recv()
+            if told == kill_after:
                 worker.kill()
-        return line.strip()
+    except EOFError:
+        worker.join()
+        return str(told)
