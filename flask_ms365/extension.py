@@ -100,7 +100,7 @@ class MS365:
         if db is None:
             create_tables(app, database)
         app.cli.add_command(ms365_cli)
-        start_with_first_request(app, state)
+        start_with_first_request(app, register_if_on=state.register_if_on, session=state.session)
 
     @property
     def settings(self) -> Settings:

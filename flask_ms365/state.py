@@ -57,6 +57,11 @@ class State:
             _log.warning("hook.failed", extra={"event": "hook.failed"}, exc_info=True)
             self.hook_problem = f"The job scheduler did not take the change ({type(exc).__name__})."
 
+    def register_if_on(self) -> None:
+        """Bring a process that has just started up to what the toggle says."""
+        if self.settings.read().is_sync_on:
+            self.reconcile_job(True)
+
     def wake(self, mailbox_id: int | None = None) -> None:
         """Ask the engine to look now; if it cannot, the next tick does."""
         try:

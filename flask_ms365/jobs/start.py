@@ -5,19 +5,20 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Callable
 
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_ms365.errors import MS365Error
-from flask_ms365.state import State
+from flask_ms365.models.base import AnySession
 
 _log = logging.getLogger(__name__)
 
 _AGAIN = 30.0  # seconds until a database that was not ready is asked once more
 
 
-def start_with_first_request(app: Flask, state: State) -> None:
+def start_with_first_request(app: Flask, *, register_if_on: Callable[[], None], session: AnySession) -> None:
     """Register the job with the engine when the toggle is on; a host whose tables are missing serves on."""
     started_in = 0
     not_before = 0.0
@@ -27,11 +28,10 @@ def start_with_first_request(app: Flask, state: State) -> None:
         if started_in == os.getpid() or time.monotonic() < not_before:
             return
         try:
-            if state.settings.read().is_sync_on:
-                state.reconcile_job(True)
+            register_if_on()
             started_in = os.getpid()
         except (SQLAlchemyError, MS365Error) as exc:
-            state.session.rollback()
+            session.rollback()
             not_before = time.monotonic() + _AGAIN
             _log.warning("start.delayed", extra={"event": "start.delayed", "reason": type(exc).__name__})
 

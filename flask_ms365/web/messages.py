@@ -152,4 +152,11 @@ def _id(text: str) -> int:
 
 def _sanitised(html: str) -> Markup:
     # images stay out: a remote one tells the sender who reads, and inline ones have no route yet
-    return Markup(nh3.clean(html, tags=nh3.ALLOWED_TAGS - {"img"}, url_schemes={"http", "https", "mailto"}))
+    return Markup(
+        nh3.clean(
+            html,
+            tags=nh3.ALLOWED_TAGS - {"img"},
+            clean_content_tags={"script", "style", "title"},
+            url_schemes={"http", "https", "mailto"},
+        )
+    )
