@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from flask import current_app, request, url_for
 from flask_ms365.config import LOOPBACK_HOSTS
 from flask_ms365.settings import Snapshot
 
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?\.?|[0-9a-f:.]+", re.ASCII)  # a name, or an IPv6 address
 _GUESS = "This is only a guess. Nobody can connect a mailbox until an admin has confirmed the address."
 
 
@@ -44,7 +46,7 @@ def redirect_uri(snapshot: Snapshot) -> RedirectURI:
         source=source,
         warnings=([_GUESS] if needs_confirmation else []) + _warnings(base, here),
         needs_confirmation=needs_confirmation,
-        offered=None if fixed or here == snapshot.confirmed_base_url or not urlsplit(here).hostname else here,
+        offered=None if fixed or here == snapshot.confirmed_base_url or not _has_plain_host(here) else here,
     )
 
 
@@ -69,6 +71,11 @@ def _warnings(base: str, here: str) -> list[str]:
             "Behind a proxy? Then tell the app so with ProxyFix (X-Forwarded-Proto and X-Forwarded-Host)."
         )
     return warnings
+
+
+def _has_plain_host(url: str) -> bool:
+    """Tell whether the Host header was a name or an address; not every Werkzeug refuses the rest."""
+    return _HOST.fullmatch(urlsplit(url).hostname or "") is not None
 
 
 def _origin(url: str) -> tuple[str, str, int]:
