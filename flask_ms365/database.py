@@ -48,8 +48,9 @@ def create_tables(app: Flask, db: SQLAlchemy) -> None:
             if is_sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             db.metadata.create_all(connection)
-        # a process that is forked later must not share this connection
-        db.engine.dispose()
+        # a process that is forked later must not share this connection; a database in memory ends with it
+        if db.engine.url.database not in (None, "", ":memory:"):
+            db.engine.dispose()
 
 
 def _apply_pragmas(connection: Any, _record: Any) -> None:

@@ -157,6 +157,10 @@ def test_a_database_of_our_own_outlives_the_app(tmp_path: Path) -> None:
             assert host.ms365.settings.effective("tenant_id").value == "contoso.com"
 
 
+def test_a_database_in_memory_keeps_its_tables(make_host: HostFactory) -> None:
+    assert make_host(SQLALCHEMY_DATABASE_URI="sqlite://").visitor().get("/ms365/settings").status_code == 200
+
+
 def test_a_hosts_own_sqlite_is_not_reconfigured(make_host: HostFactory) -> None:
     host = make_host(db=SQLAlchemy(), SQLALCHEMY_DATABASE_URI="sqlite:///host.sqlite3")
     with host.app.app_context():
