@@ -126,11 +126,15 @@ class MailboxSync:
 
     def _departed(self, ids: Sequence[str], known: dict[str, Known]) -> list[Write]:
         """Ask Graph where messages are that left a folder, and plan what follows."""
+        if not ids:
+            return []
         whereabouts = self._graph.message_folders(ids)
-        if any(place and place not in self._tree.refs for place in whereabouts.values()):
+        folders = self._tree.refs
+        if any(place and place not in folders for place in whereabouts.values()):
             self._list_folders()
-        in_full = self._graph.messages(still_in_sight(whereabouts, self._tree.refs))
-        return plan_departures(whereabouts, in_full, known, self._tree.refs, self._clock())
+            folders = self._tree.refs
+        in_full = self._graph.messages(still_in_sight(whereabouts, folders))
+        return plan_departures(whereabouts, in_full, known, folders, self._clock())
 
     def _sweep(self, ref: FolderRef, on_last_page: set[str] | frozenset[str] = frozenset()) -> None:
         """Confirm every message that a full reading did not meet: gone, moved, or there after all."""
