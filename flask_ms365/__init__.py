@@ -6,7 +6,7 @@ from flask_ms365.errors import MS365Error
 from flask_ms365.extension import MS365
 from flask_ms365.jobs.hook import EmailSyncJob, HookStatus, JobHook
 from flask_ms365.permissions import Permission
-from flask_ms365.settings.service import Effective
+from flask_ms365.settings.values import Effective
 from flask_ms365.sync.changes import Change
 from flask_ms365.sync.report import RunReport, TickReport
 

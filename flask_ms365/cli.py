@@ -34,6 +34,7 @@ def sync(mailbox: str | None, as_json: bool) -> None:
     is_on = state.settings.read().is_sync_on
     ids = _mailbox_ids(state, mailbox)
     reports = []
+    state.runner.beat()
     if is_on:
         with click.progressbar(ids, label="Mailboxes", hidden=as_json or not sys.stdout.isatty()) as bar:
             reports = [state.runner.run(mailbox_id) for mailbox_id in bar]

@@ -138,7 +138,7 @@ class MS365:
             clock=clock,
             after_toggle=lambda is_on: current_state().reconcile_job(is_on),
         )
-        settings.check_defaults()
+        settings.deployment.check()
 
         def registration() -> AppRegistration:
             return app_registration(settings, app.config)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote
-
-# Least first: reading mail, and a refresh token to go on reading. User.Read names the mailbox.
-SCOPES = ("openid", "profile", "offline_access", "User.Read", "Mail.Read")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +17,14 @@ class AppRegistration:
     tenant: str
     authority: str
     graph: str
+    # the secret that the present one replaced, while nobody knows yet whether the new one works
+    previous_secret: str | None = field(default=None, repr=False)
+    # called once Microsoft has taken the new one
+    secret_worked: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
+
+    def with_previous_secret(self, secret: str | None, worked: Callable[[], None]) -> AppRegistration:
+        """Return a registration that falls back to ``secret`` until the new one has worked."""
+        return replace(self, previous_secret=secret, secret_worked=worked)
 
     @property
     def fingerprint(self) -> str:

@@ -22,7 +22,8 @@ from flask_ms365.identity import token_endpoint
 from flask_ms365.identity.advice import advise
 from flask_ms365.identity.id_token import Identity, verify_id_token
 from flask_ms365.identity.keys import SigningKeys
-from flask_ms365.identity.registration import SCOPES, AppRegistration
+from flask_ms365.identity.registration import AppRegistration
+from flask_ms365.identity.scopes import SCOPES, missing_scopes
 from flask_ms365.identity.token_endpoint import TokenPair
 from flask_ms365.models import OAuthFlow, write_transaction
 from flask_ms365.models.base import AnySession
@@ -150,7 +151,8 @@ class SignIn:
             )
         except TokenError as exc:
             raise SignInFailed(exc.error or "token", str(exc), code=exc.code, trace=exc.trace) from None
-        _check_scopes(tokens.scopes)
+        if "Mail.Read" in missing_scopes(tokens.scopes):
+            raise problem("scope")
         return SignedIn(flow=flow, registration=app, identity=identity, tokens=tokens)
 
     def failed(self, flow: OAuthFlow, error: SignInFailed) -> None:
@@ -206,12 +208,6 @@ def _check_answer(args: Mapping[str, list[str]], registration: AppRegistration) 
         raise SignInFailed("refused", advice.message, next_step=advice.next_step, code=advice.code, trace=advice.trace)
     if not args.get("code"):
         raise problem("malformed")
-
-
-def _check_scopes(granted: tuple[str, ...]) -> None:
-    """Compare granted with asked: Microsoft answers short or full names, in any letter case."""
-    if granted and "mail.read" not in {scope.rpartition("/")[2].lower() for scope in granted}:
-        raise problem("scope")
 
 
 def _context(flow_id: str) -> str:

@@ -9,8 +9,10 @@ from typing import Any
 from flask_ms365.errors import AppRefused, SignInNeeded, TokenError, TokenUnavailable
 from flask_ms365.identity.advice import advise
 from flask_ms365.identity.registration import AppRegistration
+from flask_ms365.words import Words
 
 _TIMEOUT = (5, 30)  # seconds to connect, and between two bytes; together below the lease
+_NO_TOKEN = Words("Microsoft's sign-in service answered something that is no token.")
 _ENDS_SIGN_IN = {"invalid_grant", "interaction_required", "consent_required"}
 _ENDS_ALL = {"invalid_client", "unauthorized_client"}
 
@@ -44,27 +46,34 @@ def authorize_url(
 
 def exchange_code(registration: AppRegistration, *, code: str, redirect_uri: str, verifier: str) -> TokenPair:
     """Exchange an authorization code; raise a :exc:`TokenError`."""
-    return _request(
-        registration, redirect_uri, {"grant_type": "authorization_code", "code": code, "code_verifier": verifier}
-    )
+    form = {"grant_type": "authorization_code", "code": code, "code_verifier": verifier}
+    return _pair(_request(registration, form, redirect_uri=redirect_uri))
 
 
 def refresh(registration: AppRegistration, *, refresh_token: str, scopes: Iterable[str]) -> TokenPair:
     """Exchange a refresh token for a new pair; raise a :exc:`TokenError`."""
-    return _request(
-        registration,
-        None,
-        {"grant_type": "refresh_token", "refresh_token": refresh_token, "scope": " ".join(scopes)},
-    )
+    form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "scope": " ".join(scopes)}
+    return _pair(_request(registration, form), refresh_token)
 
 
-def _session(registration: AppRegistration, redirect_uri: str | None) -> Any:
+def prove_credentials(registration: AppRegistration) -> None:
+    """Ask for an app-only token of the named tenant and throw it away; raise a :exc:`TokenError`.
+
+    Microsoft gives one to every app that exists there, whatever it was allowed to do, so this proves id and secret.
+    """
+    form = {"grant_type": "client_credentials", "scope": f"{registration.graph}/.default"}
+    answer = _request(registration, form)
+    if not isinstance(answer, dict) or not isinstance(answer.get("access_token"), str):
+        raise TokenUnavailable(_NO_TOKEN)
+
+
+def _session(registration: AppRegistration, redirect_uri: str | None, secret: str | None = None) -> Any:
     # imported late: it costs as much as the rest of the package together, and most requests never need it
     from authlib.integrations.requests_client import OAuth2Session
 
     return OAuth2Session(
         registration.client_id,
-        registration.client_secret,
+        registration.client_secret if secret is None else secret,
         token_endpoint_auth_method="client_secret_post",
         redirect_uri=redirect_uri,
         code_challenge_method="S256",
@@ -72,37 +81,49 @@ def _session(registration: AppRegistration, redirect_uri: str | None) -> Any:
     )
 
 
-def _request(registration: AppRegistration, redirect_uri: str | None, form: Mapping[str, str]) -> TokenPair:
+def _request(registration: AppRegistration, form: Mapping[str, str], *, redirect_uri: str | None = None) -> Any:
+    """Ask with the client secret; while a new one has not worked yet, the one it replaced serves where it fails."""
+    try:
+        answer = _ask(registration, form, redirect_uri, registration.client_secret)
+    except AppRefused:
+        if registration.previous_secret is None:
+            raise
+        return _ask(registration, form, redirect_uri, registration.previous_secret)
+    registration.secret_worked()
+    return answer
+
+
+def _ask(registration: AppRegistration, form: Mapping[str, str], redirect_uri: str | None, secret: str) -> Any:
     from authlib.integrations.base_client import OAuthError
     from requests import RequestException
 
-    with _session(registration, redirect_uri) as session:
+    with _session(registration, redirect_uri, secret) as session:
         try:
             # a redirect would carry the client secret to another host
-            token = session.fetch_token(registration.token_url, allow_redirects=False, **form)
+            return session.fetch_token(registration.token_url, allow_redirects=False, **form)
         except OAuthError as exc:
             raise _refusal(str(exc.error or ""), str(exc.description or "")) from None
         except (RequestException, ValueError, TypeError, OverflowError) as exc:
-            raise TokenUnavailable(f"Microsoft's sign-in service did not answer as expected ({_kind(exc)}).") from None
-    return _pair(token, form.get("refresh_token"))
+            raise TokenUnavailable(
+                Words("Microsoft's sign-in service did not answer as expected (%(kind)s).", kind=_kind(exc))
+            ) from None
 
 
 def _refusal(error: str, description: str) -> TokenError:
     advice = advise(error, description)
     kind = SignInNeeded if error in _ENDS_SIGN_IN else AppRefused if error in _ENDS_ALL else TokenUnavailable
-    text = f"{advice.message} {advice.next_step}"
-    return kind(text, error=error, code=advice.code, trace=advice.trace)
+    return kind(advice.text, error=error, code=advice.code, trace=advice.trace)
 
 
-def _pair(token: Any, old_refresh_token: str | None) -> TokenPair:
+def _pair(token: Any, old_refresh_token: str | None = None) -> TokenPair:
     """Check the shape of an answer: what is stored from it decides whether the mailbox stays connected."""
     if not isinstance(token, dict):
-        raise TokenUnavailable("Microsoft's sign-in service answered something that is no token.")
+        raise TokenUnavailable(_NO_TOKEN)
     access, refresh_token = token.get("access_token"), token.get("refresh_token") or old_refresh_token
     if not isinstance(access, str) or not access or str(token.get("token_type", "")).lower() != "bearer":
-        raise TokenUnavailable("Microsoft's sign-in service gave no usable access token.")
+        raise TokenUnavailable(Words("Microsoft's sign-in service gave no usable access token."))
     if not isinstance(refresh_token, str) or not refresh_token:
-        raise TokenUnavailable("Microsoft gave no refresh token. Is offline_access allowed for this app?")
+        raise TokenUnavailable(Words("Microsoft gave no refresh token. Is offline_access allowed for this app?"))
     id_token = token.get("id_token")
     return TokenPair(
         access_token=access,

@@ -133,6 +133,7 @@ def seal_pair(keyring: Keyring, pair: TokenPair, *, grant: Grant, now: datetime)
         "refresh_token": keyring.seal(pair.refresh_token, _context(grant, "refresh_token")),
         "expires_at": now + timedelta(seconds=pair.expires_in),
         "renewed_at": now,
+        "granted_scopes": list(pair.scopes),
     }
 
 

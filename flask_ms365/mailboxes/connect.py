@@ -12,14 +12,14 @@ from datetime import datetime
 from flask import Flask
 from sqlalchemy import select
 
-from flask_ms365 import signals
+from flask_ms365 import audit, signals
 from flask_ms365.crypto import Keyring
 from flask_ms365.errors import GraphError, MS365Error, SignInFailed
 from flask_ms365.graph.types import User
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.sign_in import SignedIn, SignIn, Started
 from flask_ms365.identity.tokens import seal_pair
-from flask_ms365.models import AuditEvent, Connection, Mailbox, OAuthFlow, write_transaction
+from flask_ms365.models import Connection, Mailbox, OAuthFlow, write_transaction
 from flask_ms365.models.base import AnySession
 from flask_ms365.sync.mailbox_client import MailboxClients
 
@@ -108,14 +108,13 @@ class Connect:
             connection = self._store_connection(signed_in)
             mailbox = self._store_mailbox(connection, owner)
             flow.problem, flow.code_verifier, flow.mailbox_id = {}, None, mailbox.id
-            self.session.add(
-                AuditEvent(
-                    at=self.clock(),
-                    actor=flow.user_id,
-                    action="mailbox.connected",
-                    target=mailbox.address,
-                    detail={"mailbox_id": mailbox.id},
-                )
+            audit.record(
+                self.session,
+                "mailbox.connected",
+                at=self.clock(),
+                actor=flow.user_id,
+                target=mailbox.address,
+                mailbox_id=mailbox.id,
             )
             return mailbox.id
 
@@ -135,6 +134,7 @@ class Connect:
             setattr(connection, name, value)
         connection.upn, connection.name = identity.upn, identity.name
         connection.authority, connection.client_id = registration.authority, registration.client_id
+        connection.redirect_uri = signed_in.flow.redirect_uri
         connection.scopes = signed_in.flow.scopes
         connection.version += 1
         connection.refresh_owner = connection.refresh_until = None

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from flask_ms365.models.audit import AuditEvent, CheckRun, Heartbeat, Told
 from flask_ms365.models.base import Base, join_metadata, write_transaction
 from flask_ms365.models.connections import Connection, OAuthFlow
 from flask_ms365.models.mail import Attachment, Folder, Message
 from flask_ms365.models.mailboxes import Mailbox, SyncRun
-from flask_ms365.models.settings import AuditEvent, Setting, SettingsVersion
+from flask_ms365.models.settings import Setting, SettingsDraft, SettingsVersion
 
 __all__ = [
     "Attachment",
     "AuditEvent",
     "Base",
+    "CheckRun",
     "Connection",
     "Folder",
+    "Heartbeat",
     "Mailbox",
     "Message",
     "OAuthFlow",
     "Setting",
+    "SettingsDraft",
     "SettingsVersion",
     "SyncRun",
+    "Told",
     "join_metadata",
     "write_transaction",
 ]

@@ -30,7 +30,10 @@ class Connection(Base):
     # where the grant was given: kept with it, since the settings may change later
     authority: Mapped[str]
     client_id: Mapped[str]
+    redirect_uri: Mapped[str | None]
+    # what we asked for, and what Microsoft named in its last answer
     scopes: Mapped[list[Any]] = mapped_column(JSON)
+    granted_scopes: Mapped[list[Any]] = mapped_column(JSON, default=list)
 
     # the token pair; version grows with each stored pair
     access_token: Mapped[str | None] = mapped_column(Sealed)

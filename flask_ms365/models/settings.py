@@ -1,4 +1,4 @@
-"""Settings as they were saved, and who changed what."""
+"""Settings as they were saved, and what a check refused to save."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ class Setting(Base):
     value: Mapped[str | None]
     # secrets lie here, and value is null
     sealed: Mapped[str | None] = mapped_column(Sealed)
+    # the secret that this one replaced; it serves until the new one has worked once
+    previous: Mapped[str | None] = mapped_column(Sealed)
     changed_at: Mapped[datetime]
     changed_by: Mapped[str | None]
 
@@ -36,14 +38,16 @@ class SettingsVersion(Base):
     confirmed_base_url: Mapped[str | None]
 
 
-class AuditEvent(Base):
-    """Something that an admin should be able to find out later. Written, never changed; holds no secret."""
+class SettingsDraft(Base):
+    """Changes that failed their check, kept for a while for the admin who may save them all the same."""
 
-    __tablename__ = "ms365_audit_event"
+    __tablename__ = "ms365_settings_draft"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(index=True)
-    actor: Mapped[str | None]
-    action: Mapped[str] = mapped_column(String(64))
-    target: Mapped[str | None]
-    detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(128))
+    # of the settings that the changes were made from
+    version: Mapped[int]
+    # key -> text, or null for the default; the secret among them lies apart
+    changes: Mapped[dict[str, Any]] = mapped_column(JSON)
+    sealed: Mapped[str | None] = mapped_column(Sealed)
+    expires_at: Mapped[datetime] = mapped_column(index=True)

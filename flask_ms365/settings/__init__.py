@@ -1,4 +1,4 @@
-"""Settings: the catalog says what there is, the service says what holds and why.
+"""Settings: the catalog says what there is, the deployment what they fall back to, the service what holds and why.
 
 A *stored* value is an override that somebody saved. Without one the deployment's ``app.config`` value holds, and
 without that the built-in default. Absent and empty are different.
@@ -7,6 +7,18 @@ without that the built-in default. Absent and empty are different.
 from __future__ import annotations
 
 from flask_ms365.settings.catalog import CATALOG, SettingSpec, spec_of
-from flask_ms365.settings.service import USE_DEFAULT, Effective, Settings, Snapshot, UseDefault
+from flask_ms365.settings.service import Settings
+from flask_ms365.settings.snapshot import Snapshot
+from flask_ms365.settings.values import USE_DEFAULT, Changes, Effective, UseDefault
 
-__all__ = ["CATALOG", "USE_DEFAULT", "Effective", "SettingSpec", "Settings", "Snapshot", "UseDefault", "spec_of"]
+__all__ = [
+    "CATALOG",
+    "USE_DEFAULT",
+    "Changes",
+    "Effective",
+    "SettingSpec",
+    "Settings",
+    "Snapshot",
+    "UseDefault",
+    "spec_of",
+]

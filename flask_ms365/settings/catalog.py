@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
 from flask_ms365.identity.clouds import CLOUDS
 from flask_ms365.settings import checks
+from flask_ms365.words import Words
 
-Kind = Literal["text", "secret", "toggle", "number", "choice"]
+Kind = Literal["text", "secret", "date", "toggle", "number", "choice"]
 Group = Literal["app", "sync"]
-Value = str | int | bool | None
+Value = str | int | bool | date | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,20 +39,27 @@ class SettingSpec:
         """The key in ``app.config`` that *Use default* falls back to."""
         return f"MS365_{self.key.upper()}"
 
+    def checked(self, text: str) -> str:
+        """Return the text to store, without the space around it; raise ValueError with what to do."""
+        stripped = text.strip()
+        return self.check(stripped) if stripped else ""
+
     def typed(self, text: str | None) -> Value:
-        """Return the stored text as what it means: a bool, an int, or text."""
-        if text is None:
+        """Return the stored text as what it means: a bool, an int, a date, or text."""
+        if text is None or (not text and self.kind == "date"):
             return None
         if self.kind == "toggle":
             return text.strip().lower() in {"1", "true", "yes", "on", "y"}
+        if self.kind == "date":
+            return date.fromisoformat(text)
         return int(text) if self.kind == "number" else text
 
 
 CATALOG: tuple[SettingSpec, ...] = (
     SettingSpec(
         key="client_id",
-        label="Application (Client) ID",
-        help="Entra admin center, App registrations, your app, Overview.",
+        label=Words("Application (Client) ID"),
+        help=Words("Entra admin center, App registrations, your app, Overview."),
         kind="text",
         group="app",
         check=checks.client_id,
@@ -58,16 +67,24 @@ CATALOG: tuple[SettingSpec, ...] = (
     ),
     SettingSpec(
         key="client_secret",
-        label="Client Secret",
-        help="Leave empty to keep the stored one. Paste the Value, not the Secret ID.",
+        label=Words("Client Secret"),
+        help=Words("Leave empty to keep the stored one. Paste the Value, not the Secret ID."),
         kind="secret",
         group="app",
         check=checks.client_secret,
     ),
     SettingSpec(
+        key="client_secret_expires_on",
+        label=Words("Client Secret expires on"),
+        help=Words("Entra shows the date beside the secret. You are warned 30, 14, 7 and 1 days before."),
+        kind="date",
+        group="app",
+        check=checks.expiry_date,
+    ),
+    SettingSpec(
         key="tenant_id",
-        label="Directory (Tenant) ID",
-        help="A tenant ID or domain; one tenant is safer than common.",
+        label=Words("Directory (Tenant) ID"),
+        help=Words("A tenant ID or domain; one tenant is safer than common."),
         kind="text",
         group="app",
         check=checks.tenant_id,
@@ -75,8 +92,8 @@ CATALOG: tuple[SettingSpec, ...] = (
     ),
     SettingSpec(
         key="cloud",
-        label="Microsoft cloud",
-        help="Only government and China tenants have one of their own.",
+        label=Words("Microsoft cloud"),
+        help=Words("Only government and China tenants have one of their own."),
         kind="choice",
         group="app",
         check=checks.cloud,
@@ -86,8 +103,8 @@ CATALOG: tuple[SettingSpec, ...] = (
     ),
     SettingSpec(
         key="email_sync",
-        label="Enable Emails Sync",
-        help="Needs client ID, client secret and tenant. Turning it off keeps what was synced.",
+        label=Words("Enable Emails Sync"),
+        help=Words("Needs client ID, client secret and tenant. Turning it off keeps what was synced."),
         kind="toggle",
         group="sync",
         check=checks.toggle,
@@ -95,14 +112,25 @@ CATALOG: tuple[SettingSpec, ...] = (
     ),
     SettingSpec(
         key="sync_interval",
-        label="Sync interval",
-        help="How often each mailbox is looked at, from 1 minute to 1 day.",
+        label=Words("Sync interval"),
+        help=Words("How often each mailbox is looked at, from 1 minute to 1 day."),
         kind="number",
         group="sync",
         check=checks.sync_interval,
         default="5",
         is_required=True,
-        unit="min",
+        unit=Words("min"),
+    ),
+    SettingSpec(
+        key="sync_since",
+        label=Words("Read mail of the last"),
+        help=Words("0 reads all mail. A larger number fetches what is missing, a smaller one keeps what was synced."),
+        kind="number",
+        group="sync",
+        check=checks.sync_since,
+        default="0",
+        is_required=True,
+        unit=Words("days"),
     ),
 )
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 from flask_ms365.identity.clouds import CLOUDS
+from flask_ms365.words import Words
 
 _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"(?:{_LABEL}\.)+[a-z][a-z0-9-]{{0,61}}[a-z0-9]", re.IGNORECASE | re.ASCII)
+_A_CENTURY = 36500  # days
 _LONGEST_SECRET = 1000  # Entra makes 40 characters
 _ON, _OFF = {"1", "true", "yes", "on", "y"}, {"0", "false", "no", "off", "n"}
 _ANY_TENANT = ("organizations", "common", "consumers")
@@ -22,33 +25,34 @@ def is_guid(text: str) -> bool:
 def client_id(text: str) -> str:
     """Return the application id in lower case."""
     if not is_guid(text):
-        raise ValueError("Application (Client) ID must look like 00000000-0000-0000-0000-000000000000")
+        raise ValueError(Words("Application (Client) ID must look like 00000000-0000-0000-0000-000000000000"))
     return text.lower()
 
 
 def client_secret(text: str) -> str:
     """Refuse the Secret ID, which stands beside the value in the Entra portal and is pasted by mistake."""
     if len(text) > _LONGEST_SECRET:
-        raise ValueError("This is too long for a client secret. Paste the Value alone")
+        raise ValueError(Words("This is too long for a client secret. Paste the Value alone"))
     if is_guid(text):
-        raise ValueError("This looks like the Secret ID. Paste the Value of the client secret instead")
+        raise ValueError(Words("This looks like the Secret ID. Paste the Value of the client secret instead"))
     return text
 
 
 def tenant_id(text: str) -> str:
     """Return a tenant GUID, a domain, or one of Microsoft's three names for any tenant, in lower case."""
     lowered = text.lower()
-    if "@" in text and _DOMAIN.fullmatch(text.rpartition("@")[2]):
-        raise ValueError(f"This is an email address. Its tenant is probably {text.rpartition('@')[2]}")
+    domain = lowered.rpartition("@")[2]
+    if "@" in text and _DOMAIN.fullmatch(domain):
+        raise ValueError(Words("This is an email address. Its tenant is probably %(domain)s", domain=domain))
     if len(lowered) > 253 or not (lowered in _ANY_TENANT or is_guid(lowered) or _DOMAIN.fullmatch(lowered)):
-        raise ValueError("Directory (Tenant) ID must be a GUID, or a domain such as contoso.onmicrosoft.com")
+        raise ValueError(Words("Directory (Tenant) ID must be a GUID, or a domain such as contoso.onmicrosoft.com"))
     return lowered
 
 
 def cloud(text: str) -> str:
     """Return the key of one of Microsoft's clouds."""
     if text not in CLOUDS:
-        raise ValueError(f"Microsoft cloud must be one of {', '.join(CLOUDS)}")
+        raise ValueError(Words("Microsoft cloud must be one of %(clouds)s", clouds=", ".join(CLOUDS)))
     return text
 
 
@@ -56,12 +60,33 @@ def toggle(text: str) -> str:
     """Return ``1`` or ``0``."""
     lowered = text.lower()
     if lowered not in _ON | _OFF:
-        raise ValueError("This must be on or off")
+        raise ValueError(Words("This must be on or off"))
     return "1" if lowered in _ON else "0"
 
 
 def sync_interval(text: str) -> str:
     """Return whole minutes."""
-    if not re.fullmatch(r"[0-9]{1,4}", text, re.ASCII) or not 1 <= int(text) <= 1440:
-        raise ValueError("Sync interval must be a number of minutes from 1 to 1440")
-    return str(int(text))
+    minutes = _whole_number(text)
+    if minutes is None or not 1 <= minutes <= 1440:
+        raise ValueError(Words("Sync interval must be a number of minutes from 1 to 1440"))
+    return str(minutes)
+
+
+def sync_since(text: str) -> str:
+    """Return whole days."""
+    days = _whole_number(text)
+    if days is None or days > _A_CENTURY:
+        raise ValueError(Words("This must be a number of days, or 0 for all mail"))
+    return str(days)
+
+
+def expiry_date(text: str) -> str:
+    """Return a day as 2026-12-05, the way that browsers send it."""
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise ValueError(Words("Enter the day as year-month-day, such as 2026-12-05")) from None
+
+
+def _whole_number(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from flask_ms365.errors import NotConfigured
@@ -10,17 +11,30 @@ from flask_ms365.identity.clouds import CLOUDS
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.settings.catalog import CREDENTIALS, spec_of
 from flask_ms365.settings.service import Settings
+from flask_ms365.settings.snapshot import Snapshot
+from flask_ms365.words import Words
 
 
 def app_registration(settings: Settings, config: Mapping[str, Any]) -> AppRegistration:
+    """Return the registration as the settings are now; raise :exc:`NotConfigured` or an EncryptionError."""
+    snapshot = settings.read()
+    row, registration = snapshot.stored("client_secret"), registration_of(snapshot, config)
+    if row is None or row.previous is None:
+        return registration
+    worked = partial(settings.secret_worked, str(row.sealed))
+    return registration.with_previous_secret(snapshot.previous_secret(), worked)
+
+
+def registration_of(snapshot: Snapshot, config: Mapping[str, Any]) -> AppRegistration:
     """Return client id, secret and tenant with the origins of their cloud; raise :exc:`NotConfigured`.
 
     ``MS365_AUTHORITY_URL`` and ``MS365_GRAPH_URL`` take the place of the cloud's origins.
     """
-    snapshot = settings.read()
-    missing = [spec_of(key).label for key in CREDENTIALS if not snapshot.is_set(key)]
+    missing = [spec_of(key).label for key in snapshot.missing_credentials]
     if missing:
-        raise NotConfigured(f"Microsoft 365 is not set up yet: {', '.join(missing)} is missing on the settings page.")
+        raise NotConfigured(
+            Words("Microsoft 365 is not set up yet: %(label)s is missing on the settings page.", label=missing[0])
+        )
     values = {key: str(snapshot.effective(key).value) for key in (*CREDENTIALS, "cloud")}
     cloud = CLOUDS[values["cloud"]]
     return AppRegistration(

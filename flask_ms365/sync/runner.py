@@ -9,12 +9,14 @@ import logging
 import random
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 
 from flask_ms365 import signals
 from flask_ms365.errors import (
@@ -32,7 +34,7 @@ from flask_ms365.errors import (
     Unavailable,
 )
 from flask_ms365.graph.errors_map import backoff
-from flask_ms365.models import Mailbox, SyncRun, write_transaction
+from flask_ms365.models import Heartbeat, Mailbox, SyncRun, write_transaction
 from flask_ms365.models.base import AnySession
 from flask_ms365.settings import Settings
 from flask_ms365.sync.changes import Change
@@ -80,6 +82,7 @@ class Runner:
 
     def tick(self) -> TickReport:
         """Run what is due now, one mailbox after the other."""
+        self.beat()
         if not self.settings.read().is_sync_on:
             return TickReport(is_on=False)
         due = due_mailboxes(self.session, shared_now(self.session, self.clock()), limit=_AT_A_TICK)
@@ -101,6 +104,18 @@ class Runner:
         self._sync(lease, report)
         self._finish(lease, report, started_at)
         return report
+
+    def beat(self) -> None:
+        """Write down that somebody ticks: silence is told on the pages."""
+        now = self.clock()
+        with write_transaction(self.session):
+            touched = update(Heartbeat).where(Heartbeat.id == 1).values(at=now)
+            if not self.session.execute(touched).rowcount:  # type: ignore[attr-defined]
+                self._first_beat(now)
+
+    def _first_beat(self, now: datetime) -> None:
+        with suppress(IntegrityError), self.session.begin_nested():  # another process was first
+            self.session.add(Heartbeat(id=1, at=now))
 
     def _claim(self, mailbox_id: int, *, only_due: bool) -> Lease | None:
         return claim(
@@ -184,7 +199,7 @@ class Runner:
         return outcome | ({"state": "sign_in_needed"} if report.result is Result.SIGN_IN_NEEDED else {})
 
     def _interval(self) -> timedelta:
-        minutes = float(self.settings.effective("sync_interval").value or 5)
+        minutes = int(str(self.settings.effective("sync_interval").value))
         return timedelta(minutes=minutes * random.uniform(0.9, 1.1))
 
     def _address(self, mailbox_id: int) -> str:

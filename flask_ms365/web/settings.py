@@ -56,7 +56,7 @@ def settings() -> ResponseReturnValue:
     """Show the settings; save them and come back."""
     state = current_state()
     snapshot = state.settings.read()
-    is_locked = {spec.key: state.settings.is_locked(spec.key) for spec in CATALOG}
+    is_locked = {spec.key: state.settings.deployment.is_locked(spec.key) for spec in CATALOG}
     form = settings_form(snapshot, is_locked=is_locked)
     if request.method != "POST":
         return _page(state, snapshot, form, {})
@@ -154,7 +154,7 @@ def _view(
     state: State, spec: SettingSpec, snapshot: Snapshot, form: CsrfForm, problems: Mapping[str, str]
 ) -> FieldView:
     inherited = snapshot.inherited(spec.key)
-    is_locked = state.settings.is_locked(spec.key)
+    is_locked = state.settings.deployment.is_locked(spec.key)
     sub_form = None if is_locked else form[spec.key].form
     return FieldView(
         key=spec.key,

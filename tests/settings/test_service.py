@@ -223,7 +223,7 @@ def test_a_lock_on_a_setting_that_does_not_exist_is_refused(make_host: HostFacto
 def test_locks_may_be_named_in_one_text(make_host: HostFactory) -> None:
     host = make_host(MS365_LOCKED_SETTINGS="client_id, tenant_id")
     with host.app.app_context():
-        locked = [spec.key for spec in CATALOG if host.ms365.settings.is_locked(spec.key)]
+        locked = [spec.key for spec in CATALOG if host.ms365.settings.deployment.is_locked(spec.key)]
     assert locked == ["client_id", "tenant_id"]
 
 

@@ -1,0 +1,61 @@
+"""What the deployment says of the settings in ``app.config``: defaults, locks, and how much of a secret is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_ms365.config import secret_text
+from flask_ms365.errors import ConfigurationError
+from flask_ms365.settings.catalog import CATALOG, SettingSpec, spec_of
+from flask_ms365.settings.values import Effective
+
+_PREFIX_FROM = 16  # characters; three of a shorter secret would say too much
+
+
+class Deployment:
+    """The part of ``app.config`` that settings fall back to."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._config = config
+
+    def is_locked(self, key: str) -> bool:
+        """Tell whether ``key`` may not be changed here."""
+        return key in self._config["MS365_LOCKED_SETTINGS"]
+
+    def inherited(self, key: str) -> Effective:
+        """Return what *Use default* gives; raise ConfigurationError for a default that cannot hold."""
+        spec = spec_of(key)
+        given = self._given(spec)
+        if given is None or (spec.is_required and not str(given).strip()):
+            return Effective(spec.typed(spec.default), "default")
+        try:
+            return Effective(spec.typed(spec.checked(str(given))), "config")
+        except ValueError as exc:
+            raise ConfigurationError(f"{spec.config_key} in app.config: {exc}.") from exc
+
+    def source_key(self, key: str) -> str:
+        """Return the key of ``app.config`` that gives the default of ``key``."""
+        spec = spec_of(key)
+        is_in_file = spec.kind == "secret" and self._config.get(spec.config_key) is None
+        return f"{spec.config_key}_FILE" if is_in_file else spec.config_key
+
+    def shown_prefix(self, secret: str) -> str:
+        """Return the first three characters, as the Entra portal shows them, where that gives nothing away."""
+        may_show = self._config["MS365_SHOW_SECRET_PREFIX"] and len(secret) >= _PREFIX_FROM
+        return secret[:3] if may_show else ""
+
+    def check(self) -> None:
+        """Raise ConfigurationError for a default that the page would refuse, or a lock on what does not exist."""
+        for spec in CATALOG:
+            self.inherited(spec.key)
+        try:
+            for key in self._config["MS365_LOCKED_SETTINGS"]:
+                spec_of(key)
+        except KeyError as exc:
+            raise ConfigurationError(f"MS365_LOCKED_SETTINGS: {exc.args[0]}") from None
+
+    def _given(self, spec: SettingSpec) -> Any:
+        return (
+            secret_text(self._config, spec.config_key) if spec.kind == "secret" else self._config.get(spec.config_key)
+        )

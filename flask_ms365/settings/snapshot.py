@@ -1,0 +1,100 @@
+"""All settings at one moment, from one read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask_ms365.crypto import Keyring
+from flask_ms365.models import Setting, SettingsVersion
+from flask_ms365.settings.catalog import CREDENTIALS, spec_of
+from flask_ms365.settings.deployment import Deployment
+from flask_ms365.settings.values import Changes, Effective, UseDefault
+
+
+def secret_context(key: str, column: str = "sealed") -> str:
+    """Return the place that a stored secret setting is sealed for."""
+    return f"ms365_setting:{key}:{column}"
+
+
+class Snapshot:
+    """The settings as they were read, or as they would be with ``changes``."""
+
+    def __init__(
+        self,
+        rows: Mapping[str, Setting],
+        version: SettingsVersion | None,
+        *,
+        deployment: Deployment,
+        keyring: Keyring,
+        changes: Changes | None = None,
+    ) -> None:
+        self._rows = rows
+        self._version = version
+        self._keyring = keyring
+        self.deployment = deployment
+        self.changes: Changes = changes or {}
+
+    @property
+    def version(self) -> int:
+        """Grows with every save."""
+        return self._version.version if self._version else 0
+
+    @property
+    def confirmed_base_url(self) -> str | None:
+        """The address that an admin confirmed while ``MS365_PUBLIC_BASE_URL`` is not set."""
+        return self._version.confirmed_base_url if self._version else None
+
+    def with_changes(self, changes: Changes) -> Snapshot:
+        """Return the settings as they would be with ``changes``, which were checked."""
+        return Snapshot(self._rows, self._version, deployment=self.deployment, keyring=self._keyring, changes=changes)
+
+    def stored(self, key: str) -> Setting | None:
+        """Return the override of ``key`` as it was read, or None where the default holds."""
+        return None if self.deployment.is_locked(key) else self._rows.get(key)
+
+    def own(self, key: str) -> str | UseDefault | None:
+        """Return what is to change of ``key``; None where nothing is."""
+        return self.changes.get(key)
+
+    def effective(self, key: str) -> Effective:
+        """Return the value of ``key``; raise an EncryptionError where a stored secret cannot be opened."""
+        spec, own, row = spec_of(key), self.own(key), self.stored(key)
+        if isinstance(own, str):
+            return Effective(spec.typed(own), "stored")
+        if row is None or own is not None:
+            return self.inherited(key)
+        text = self._keyring.open(row.sealed, secret_context(key)) if row.sealed else row.value
+        return Effective(spec.typed(text), "stored")
+
+    def inherited(self, key: str) -> Effective:
+        """Return what *Use default* gives for ``key``."""
+        return self.deployment.inherited(key)
+
+    def is_set(self, key: str) -> bool:
+        """Tell whether ``key`` has a value that is not empty, without opening secrets."""
+        row = self.stored(key)
+        if row is not None and self.own(key) is None:
+            return bool(row.sealed or row.value)
+        return self.effective(key).value not in (None, "")
+
+    def previous_secret(self) -> str | None:
+        """Return the client secret that the stored one replaced, while the new one has not worked yet."""
+        row = self.stored("client_secret")
+        if row is None or row.previous is None or self.own("client_secret") is not None:
+            return None
+        return self._keyring.open(row.previous, secret_context("client_secret", "previous"))
+
+    @property
+    def missing_credentials(self) -> list[str]:
+        """The keys without which nobody can sign in and nothing can be synced."""
+        return [key for key in CREDENTIALS if not self.is_set(key)]
+
+    @property
+    def is_sync_on(self) -> bool:
+        """Tell whether emails are to be synced."""
+        return self.effective("email_sync").value is True
+
+    @property
+    def last_change(self) -> Setting | None:
+        """The override that was saved last."""
+        return max(self._rows.values(), key=lambda row: row.changed_at, default=None)

@@ -1,0 +1,22 @@
+"""The settings as one request sees them: read once, whatever asks for them."""
+
+from __future__ import annotations
+
+from flask import g
+
+from flask_ms365.settings import Snapshot
+from flask_ms365.state import current_state
+
+
+def current_snapshot() -> Snapshot:
+    """Return the settings as they were when this request first asked."""
+    if "ms365_snapshot" not in g:
+        g.ms365_snapshot = current_state().settings.read()
+    snapshot: Snapshot = g.ms365_snapshot
+    return snapshot
+
+
+def fresh_snapshot() -> Snapshot:
+    """Return the settings as they are now: somebody, maybe this request, has changed them."""
+    g.pop("ms365_snapshot", None)
+    return current_snapshot()

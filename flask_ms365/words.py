@@ -1,0 +1,47 @@
+"""Sentences for people: English in the code, pattern and values apart, so that pages can say them in other languages.
+
+``Words("Sign in again.")`` marks a sentence for the catalogs in ``flask_ms365/translations``. In every other respect it
+is an ordinary text: logs and the command line show it in English.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class Words(str):
+    """An English sentence that remembers its pattern and the values in it."""
+
+    pattern: str
+    values: Mapping[str, object]
+    # with a count among the values: the pattern for one, beside that for many
+    pattern_for_one: str | None
+
+    def __new__(cls, pattern: str, /, *, _for_one: str | None = None, **values: object) -> Words:
+        chosen = _for_one if _for_one is not None and values["count"] == 1 else pattern
+        words = super().__new__(cls, chosen % values if values else chosen)
+        words.pattern, words.pattern_for_one, words.values = pattern, _for_one, values
+        return words
+
+
+def counted(one: str, many: str, count: int, **values: object) -> Words:
+    """Return the sentence for ``count`` things; both patterns may name ``%(count)s``."""
+    return Words(many, _for_one=one, count=count, **values)
+
+
+def as_json(text: str) -> Any:
+    """Return ``text`` as JSON that :func:`from_json` reads: stored sentences are told in each reader's language."""
+    if not isinstance(text, Words):
+        return str(text)
+    values = {name: as_json(value) if isinstance(value, str) else value for name, value in text.values.items()}
+    return [text.pattern, text.pattern_for_one, values]
+
+
+def from_json(stored: Any) -> str:
+    """Return what :func:`as_json` was given."""
+    if isinstance(stored, str):
+        return stored
+    pattern, for_one, values = stored
+    read = {name: from_json(value) if isinstance(value, list) else value for name, value in values.items()}
+    return Words(pattern, _for_one=for_one, **read)
