@@ -9,91 +9,88 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_CODE = re.compile(r"AADSTS(\d{4,8})")
-_TRACE = re.compile(r"(?:Correlation|Trace) ID:\s*([0-9a-f-]{8,36})", re.IGNORECASE)
+from flask_ms365.identity.advice_table import BY_ERROR, TABLE, Row
+from flask_ms365.identity.clouds import CLOUDS
+from flask_ms365.words import Words
 
-_NEW_SECRET = "Create a new client secret in Entra and paste its Value on the settings page."
-_SIGN_IN = "Sign in again."
-_ASK_ADMIN = "Ask a Microsoft 365 admin of your organisation to approve this app, then try again."
-_TENANT = "Correct the Directory (Tenant) ID on the settings page."
-_WEB_PLATFORM = "In Entra, Authentication, register the redirect URI under the platform Web."
-_POLICY = "Ask the Microsoft 365 admin which Conditional Access policy applies to this account."
+_LONGEST = 300  # characters of Microsoft's text that may be shown
+_READ = 4096  # characters of it that are looked at: more is not from Microsoft
+_GLOBAL_LOGIN = CLOUDS["global"].login
+_LOGINS = {cloud.login for cloud in CLOUDS.values()}
 
-# code -> (what happened, what to do)
-_TABLE: dict[str, tuple[str, str]] = {
-    "7000215": ("The client secret is wrong.", "Paste the Value of a client secret, not its Secret ID."),
-    "7000222": ("The client secret has expired.", _NEW_SECRET),
-    "7000218": ("Microsoft expected a client secret.", _WEB_PLATFORM),
-    "700025": ("The app is registered as a public client.", _WEB_PLATFORM),
-    "9002325": ("The redirect URI is registered for a single-page app.", _WEB_PLATFORM),
-    "9002326": ("The redirect URI is registered for a single-page app.", _WEB_PLATFORM),
-    "700016": ("Microsoft does not know this client ID in this tenant.", "Check client ID, tenant and cloud."),
-    "7000112": ("The app is disabled in Entra.", "Enable sign-in under Enterprise applications."),
-    "650059": ("The app belongs to another organisation.", "Use its home tenant, or make the app multi-tenant."),
-    "50194": ("The app is for one tenant only.", "Enter that tenant's ID instead of common on the settings page."),
-    "90002": ("Microsoft does not know this tenant.", _TENANT),
-    "900023": ("The tenant is neither an ID nor a domain.", _TENANT),
-    "90038": ("The tenant belongs to another Microsoft cloud.", "Choose the right cloud on the settings page."),
-    "900382": ("The tenant belongs to another Microsoft cloud.", "Choose the right cloud on the settings page."),
-    "900432": ("The tenant belongs to another Microsoft cloud.", "Choose the right cloud on the settings page."),
-    "50011": ("The redirect URI is not registered.", "Copy it from the settings page into Entra, Authentication, Web."),
-    "500113": ("No redirect URI is registered.", "Copy it from the settings page into Entra, Authentication, Web."),
-    "65001": ("Nobody has agreed to this app reading mail yet.", "Sign in again and accept, or ask an admin to."),
-    "65004": ("The permissions were declined.", "Connect again and choose Accept. Nothing was stored."),
-    "90094": ("An admin must approve this app.", _ASK_ADMIN),
-    "90095": ("An admin was asked to approve this app.", "Try again once they did."),
-    "90093": ("Your organisation does not let you approve this app.", _ASK_ADMIN),
-    "50076": ("Microsoft wants a second factor.", _SIGN_IN),
-    "50079": ("Microsoft wants a second factor to be set up.", _SIGN_IN),
-    "50105": ("This account is not assigned to the app.", "Assign it under Enterprise applications, Users and groups."),
-    "50057": ("This account is disabled.", "Use another account, or ask the Microsoft 365 admin."),
-    "50034": ("Microsoft does not know this account in this tenant.", "Use an account of the tenant in the settings."),
-    "50020": ("This account belongs to another tenant.", "Use an account of the tenant in the settings."),
-    "50053": ("This account is locked.", "Wait a while, or ask the Microsoft 365 admin."),
-    "50126": ("User name or password is wrong.", _SIGN_IN),
-    "50173": ("The sign-in was revoked, for example because the password changed.", _SIGN_IN),
-    "700082": ("The sign-in was not used for 90 days.", _SIGN_IN),
-    "70008": ("The sign-in has expired.", _SIGN_IN),
-    "70043": ("A sign-in frequency policy ended the sign-in.", _SIGN_IN),
-    "54005": ("This sign-in was finished already.", "If the mailbox is not connected, connect again."),
-    "70000": ("Microsoft no longer accepts this sign-in.", _SIGN_IN),
-    "53003": ("A Conditional Access policy blocked the sign-in.", _POLICY),
-    "53000": ("A Conditional Access policy wants a managed device.", _POLICY),
-    "90033": ("Microsoft's sign-in service is busy.", "Try again in a few minutes."),
-    "50196": ("Too many identical sign-ins in a short time.", "Wait ten minutes, then try again."),
-}
-
-# OAuth error -> the same, where the code is unknown
-_BY_ERROR: dict[str, tuple[str, str]] = {
-    "access_denied": ("The sign-in was declined.", "Connect again and accept the permissions."),
-    "consent_required": ("Consent is missing.", _ASK_ADMIN),
-    "interaction_required": ("Microsoft wants you to sign in again.", _SIGN_IN),
-    "invalid_client": ("Microsoft refused the client ID or secret.", "Check both on the settings page."),
-    "unauthorized_client": ("Microsoft refused the app registration.", "Check client ID and tenant."),
-    "invalid_grant": ("Microsoft no longer accepts this sign-in.", _SIGN_IN),
-    "temporarily_unavailable": ("Microsoft's sign-in service is busy.", "Try again in a few minutes."),
-    "server_error": ("Microsoft's sign-in service is out of order.", "Try again in a few minutes."),
-}
+_CODE = re.compile(r"AADSTS(\d{4,8})", re.ASCII)
+# the parts stand on lines of their own or are set apart by spaces, also by ones that do not break
+_GUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
+_TRACE = re.compile(rf"Trace\s+ID:\s*({_GUID})", re.IGNORECASE)
+_CORRELATION = re.compile(rf"Correlation\s+ID:\s*({_GUID})", re.IGNORECASE)
+_TIMESTAMP = re.compile(r"Timestamp:\s*([0-9]{4}-[0-9]{2}-[0-9]{2}\s[0-9]{2}:[0-9]{2}:[0-9]{2}Z)")
+# what has the length of a token or the mark of a client secret, and is no GUID
+_SECRET = re.compile(rf"(?<![\w-])(?!{_GUID}(?![\w-]))(?=\S*\d)[\w.~+=-]{{32,}}|\S*\dQ~\S*", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Advice:
-    """Plain words for a failure, a next step, and what support at Microsoft will ask for."""
+    """Plain words for a failure, a next step, and what support at Microsoft will ask for.
+
+    ``page`` is a key of :data:`portal.PAGES`, ``look_up`` Microsoft's own page about the code; either may be empty.
+    ``said`` is Microsoft's own text: show it escaped, below *Details*, and only to those who may see the settings.
+    """
 
     message: str
     next_step: str
-    code: str
-    trace: str
+    code: str = ""
+    page: str = ""
+    look_up: str = ""
+    trace: str = ""
+    correlation: str = ""
+    timestamp: str = ""
+    said: str = ""
+
+    @property
+    def text(self) -> Words:
+        """What happened and what to do, as one sentence after the other."""
+        return Words("%(message)s %(next_step)s", message=self.message, next_step=self.next_step)
 
 
-def advise(error: str, description: str) -> Advice:
-    """Return advice for an OAuth error; Microsoft's own text is only searched, never shown."""
-    found, trace = _CODE.search(description), _TRACE.search(description)
-    code = found.group(1) if found else ""
-    words = _TABLE.get(code) or _BY_ERROR.get(error) or _unknown(code)
-    return Advice(message=words[0], next_step=words[1], code=code, trace=trace.group(1) if trace else "")
+def advise(error: str, description: str, *, login: str = _GLOBAL_LOGIN) -> Advice:
+    """Return advice for an OAuth error. ``login`` is the origin that answered."""
+    description = description[:_READ]
+    code = _first(_CODE, description)
+    row, look_up = _row(error, code, login), _look_up(code, login)
+    return Advice(
+        message=row.message,
+        next_step=row.next_step,
+        code=code,
+        page=row.page,
+        look_up=look_up,
+        trace=_first(_TRACE, description),
+        correlation=_first(_CORRELATION, description),
+        timestamp=_first(_TIMESTAMP, description).replace("\xa0", " "),
+        said=said(description),
+    )
 
 
-def _unknown(code: str) -> tuple[str, str]:
-    look_up = f"Look it up at https://login.microsoftonline.com/error?code={code}" if code else _SIGN_IN
-    return "Microsoft refused the sign-in.", look_up
+def said(description: str) -> str:
+    """Return Microsoft's own text, fit to be shown: cut, on one line, without what could be a secret."""
+    # what is not printable includes the characters that turn the text after them around
+    spaced = "".join(" " if char.isspace() or not char.isprintable() else char for char in description[:_READ])
+    line = _SECRET.sub("…", " ".join(spaced.split()))
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+
+
+def _row(error: str, code: str, login: str) -> Row:
+    known = TABLE.get(code) or BY_ERROR.get(error)
+    if known:
+        return known
+    look_up = Words("Look it up at %(url)s", url=_look_up(code, login)) if code else Words("Sign in again.")
+    return Row(Words("Microsoft refused the sign-in."), look_up)
+
+
+def _look_up(code: str, login: str) -> str:
+    """Return where Microsoft explains a code; a proxy or a simulator does not."""
+    return f"{login if login in _LOGINS else _GLOBAL_LOGIN}/error?code={code}" if code else ""
+
+
+def _first(pattern: re.Pattern[str], text: str) -> str:
+    found = pattern.search(text)
+    return found[1] if found else ""
