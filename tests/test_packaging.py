@@ -70,7 +70,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of the checkout, so that building leaves nothing behind in it."""
     copy = tmp_path_factory.mktemp("checkout")
     for name in SHIPPED:
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
     for name in FILES:
         shutil.copy(ROOT / name, copy)
     return copy
