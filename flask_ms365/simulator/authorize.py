@@ -1,4 +1,4 @@
-"""/authorize, /adminconsent and /logout: what a browser sees of the sign-in service."""
+"""/authorize and /logout: what a browser sees of a sign-in."""
 
 from __future__ import annotations
 
@@ -6,69 +6,33 @@ import json
 import re
 import uuid
 from collections.abc import Mapping
-from urllib.parse import urlencode
 
 from werkzeug import Request, Response
 from werkzeug.utils import redirect
 
 from . import pages
+from .aadsts import AADSTS
+from .browser import Declined, back, failure, form, known_app, parameters_of, signed_in_user, trouble
 from .directory import App, User
 from .discovery import origin_of
 from .errors import SignInError
 from .grants import AuthorizationRequest
 from .responses import page
-from .scopes import MEANINGS, OPENID, parse_scopes
+from .scopes import OPENID, consented_to, parse_scopes
 from .tenant import Tenant
 
-_FORM_FIELDS = ("username", "password", "action")
-_STAYS_ON_THE_PAGE = frozenset({50011, 50034, 50057, 50105, 50126, 50194, 90002, 90094, 500113, 700016})
 _CHALLENGE = re.compile(r"[A-Za-z0-9._~-]{43,128}")
-
-
-class _Declined(Exception):
-    """An error that goes back to the app by redirect."""
-
-    def __init__(self, error: SignInError, name: str | None = None) -> None:
-        self.error = error
-        self.name = name or error.error
 
 
 def authorize(tenant: Tenant, request: Request, *, tenant_name: str) -> Response:
     """Show the sign-in form (GET), and send the browser back to the app with a code (POST)."""
     try:
-        tenant.tenant_of(tenant_name)
-        app = _known_app(tenant, request.values)
+        app = known_app(tenant, request, tenant_name)
+        return _step(tenant, request, _checked(app, tenant.tenant_of(tenant_name), request))
+    except Declined as declined:
+        return back(request.values, failure(tenant, declined))
     except SignInError as error:
-        return page(pages.trouble(error.description(tenant.clock())), 400)
-    try:
-        asked = _checked(app, request.values, origin_of(request))
-        return _step(tenant, request, asked)
-    except _Declined as declined:
-        return _back(request.values, _failure(tenant, declined))
-    except SignInError as error:
-        return page(pages.trouble(error.description(tenant.clock())), error.status)
-
-
-def admin_consent(tenant: Tenant, request: Request, *, tenant_name: str) -> Response:
-    """Let an admin consent for the whole organisation; the answer says admin_consent=True even when it failed."""
-    try:
-        tenant.tenant_of(tenant_name)
-        app = _known_app(tenant, request.values)
-        scopes = parse_scopes(request.values.get("scope", ".default"), origin_of(request))
-    except SignInError as error:
-        return page(pages.trouble(error.description(tenant.clock())), 400)
-    if request.method == "GET":
-        return _form(request, app, scopes, note="You consent on behalf of your organization.")
-    consent = {"admin_consent": "True", "tenant": tenant.tenant_id, "scope": request.values.get("scope", "")}
-    if request.form.get("action") == "cancel":
-        return _back(request.values, consent | _failure(tenant, _Declined(SignInError(65004), "consent_required")))
-    try:
-        _sign_in(tenant, request, app)
-    except SignInError as error:
-        return _form(request, app, scopes, problem=str(error))
-    app.consents.setdefault("*", set()).update(scopes)
-    app.application_permissions.update(_application_permissions(scopes))
-    return _back(request.values, consent)
+        return trouble(tenant, error)
 
 
 def logout(tenant: Tenant, request: Request, *, tenant_name: str) -> Response:
@@ -77,26 +41,27 @@ def logout(tenant: Tenant, request: Request, *, tenant_name: str) -> Response:
     return redirect(after) if after else page(pages.signed_out())
 
 
-def _known_app(tenant: Tenant, values: Mapping[str, str]) -> App:
-    """The app and its redirect URI: whatever is wrong with these stays on Microsoft's page."""
-    app = tenant.app_of(values.get("client_id"))
-    redirect_uri = values.get("redirect_uri", "")
-    if not app.accepts(redirect_uri):
-        raise SignInError(50011, redirect_uri=redirect_uri, client_id=app.client_id)
-    return app
+def is_capable(claims: str | None) -> bool:
+    """Whether the client said that it can handle claims challenges (cp1)."""
+    try:
+        return "cp1" in json.loads(claims or "{}")["access_token"]["xms_cc"]["values"]
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
-def _checked(app: App, values: Mapping[str, str], origin: str) -> AuthorizationRequest:
+def _checked(app: App, tenant_id: str, request: Request) -> AuthorizationRequest:
     """The request, or the complaint that goes back by redirect."""
+    values = request.values
     try:
         _check_options(values)
-        scopes = tuple(parse_scopes(values.get("scope", ""), origin))
+        scopes = tuple(parse_scopes(values.get("scope", ""), origin_of(request)))
         if not scopes:
             raise SignInError(900144, parameter="scope")
     except SignInError as error:
-        raise _Declined(error) from error
+        raise Declined(error) from error
     return AuthorizationRequest(
         app=app,
+        tenant_id=tenant_id,
         redirect_uri=values["redirect_uri"],
         scopes=scopes,
         state=values.get("state"),
@@ -127,92 +92,54 @@ def _step(tenant: Tenant, request: Request, asked: AuthorizationRequest) -> Resp
     if tenant.next_sign_in_errors and (request.method == "POST" or request.values.get("prompt") == "none"):
         _fail_as_scripted(tenant, asked.app)
     if request.values.get("prompt") == "none":
-        raise _Declined(SignInError(50058), "login_required")
+        raise Declined(SignInError(50058), "login_required")
     if request.method == "GET":
-        return _form(request, asked.app, asked.scopes)
+        return form(request, asked.app, asked.scopes)
     if request.form.get("action") == "cancel":
-        raise _Declined(SignInError(65004))
+        raise Declined(SignInError(65004))
+    if request.form.get("action") == "return":
+        raise Declined(_approval_error(tenant, asked.app))
     try:
-        user = _sign_in(tenant, request, asked.app)
+        user = signed_in_user(tenant, request, asked.app)
     except SignInError as error:
-        return _form(request, asked.app, asked.scopes, problem=str(error))
+        return form(request, asked.app, asked.scopes, problem=str(error))
+    _check_membership(tenant, asked, user)
     return _consent(tenant, request, asked, user)
 
 
 def _fail_as_scripted(tenant: Tenant, app: App) -> None:
     code = tenant.next_sign_in_errors.pop(0)
     error = SignInError(code, name=app.name, client_id=app.client_id, tenant="Contoso")
-    raise error if code in _STAYS_ON_THE_PAGE else _Declined(error)
+    raise error if code in AADSTS and AADSTS[code].on_page else Declined(error)
+
+
+def _check_membership(tenant: Tenant, asked: AuthorizationRequest, user: User) -> None:
+    """The user must be of the tenant that was asked for, and assigned where the app wants that."""
+    app = asked.app
+    if asked.tenant_id in tenant.neighbours:
+        raise SignInError(50020, username=user.upn, tenant=asked.tenant_id, client_id=app.client_id, name=app.name)
+    if not app.admits(user):
+        raise SignInError(50105, name=app.name, client_id=app.client_id)
 
 
 def _consent(tenant: Tenant, request: Request, asked: AuthorizationRequest, user: User) -> Response:
-    missing = set(asked.scopes) - set(OPENID) - asked.app.consented(user) - {"User.Read", ".default"}
+    missing = consented_to(asked.scopes) - set(OPENID) - asked.app.consented(user) - {"User.Read", ".default"}
     if missing and (asked.app.needs_admin_consent or not tenant.user_consent_allowed):
-        raise SignInError(90094, name=asked.app.name)
-    asked.app.consent(user, asked.scopes)
+        return _need_admin_approval(tenant, request, asked.app)
+    asked.app.consent(user, consented_to(asked.scopes))
     code = tenant.grants.issue_code(asked, user)
-    return _back(request.values, {"code": code}, session_state=str(uuid.uuid4()))
+    return back(request.values, {"code": code}, session_state=str(uuid.uuid4()))
 
 
-def _sign_in(tenant: Tenant, request: Request, app: App) -> User:
-    username = request.form.get("username", "").strip()
-    user = tenant.user(username)
-    if user is None:
-        raise SignInError(50034, username=username, tenant="Contoso")
-    if request.form.get("password") != user.password:
-        raise SignInError(50126)
-    if not user.is_enabled:
-        raise SignInError(50057)
-    if user.error:
-        raise SignInError(user.error, name=app.name, client_id=app.client_id)
-    return user
-
-
-def _form(
-    request: Request, app: App, scopes: list[str] | tuple[str, ...], problem: str = "", note: str = ""
-) -> Response:
-    values = request.values
-    html = pages.sign_in(
+def _need_admin_approval(tenant: Tenant, request: Request, app: App) -> Response:
+    error = _approval_error(tenant, app)
+    html = pages.need_admin_approval(
         action=request.path,
-        app=app.name,
-        permissions=[MEANINGS.get(scope, scope) for scope in scopes],
-        parameters={name: value for name, value in values.items() if name not in _FORM_FIELDS},
-        username=values.get("username") or values.get("login_hint", ""),
-        problem=problem,
-        note=note,
+        description=error.description(tenant.clock()),
+        parameters=parameters_of(request),
     )
     return page(html)
 
 
-def _failure(tenant: Tenant, declined: _Declined) -> dict[str, str]:
-    return {
-        "error": declined.name,
-        "error_description": declined.error.description(tenant.clock()),
-        "error_uri": f"https://login.microsoftonline.com/error?code={declined.error.code}",
-    }
-
-
-def _back(values: Mapping[str, str], parameters: dict[str, str], **more: str) -> Response:
-    """The way back to the app, in the response mode it asked for; the state comes along."""
-    answer = parameters | ({"state": values["state"]} if "state" in values else {}) | more
-    redirect_uri = values["redirect_uri"]
-    mode = values.get("response_mode", "query")
-    if mode == "form_post":
-        return page(pages.form_post(redirect_uri, answer))
-    if redirect_uri.count("/") == 2:
-        redirect_uri += "/"
-    separator = "#" if mode == "fragment" else "&" if "?" in redirect_uri else "?"
-    return redirect(f"{redirect_uri}{separator}{urlencode(answer)}", 302)
-
-
-def _application_permissions(scopes: list[str]) -> set[str]:
-    """What `.default` stands for: the application permissions that the registration lists."""
-    return {"Mail.Read", "User.Read.All"} if ".default" in scopes else set()
-
-
-def is_capable(claims: str | None) -> bool:
-    """Whether the client said that it can handle claims challenges (cp1)."""
-    try:
-        return "cp1" in json.loads(claims or "{}")["access_token"]["xms_cc"]["values"]
-    except (ValueError, KeyError, TypeError):
-        return False
+def _approval_error(tenant: Tenant, app: App) -> SignInError:
+    return SignInError(90095 if tenant.admin_consent_requests else 90094, name=app.name)

@@ -7,11 +7,18 @@ import string
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from .keys import Certificate
 from .mailbox import Mailbox
 
+Platform = Literal["web", "spa", "public"]
+Audience = Literal[
+    "AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount", "PersonalMicrosoftAccount"
+]
+
+_LOOPBACK = ("localhost", "127.0.0.1")
 _SECRET_ALPHABET = string.ascii_letters + string.digits + "_~.-"
 
 
@@ -27,8 +34,15 @@ class Secret(NamedTuple):
 class App:
     """An app registration.
 
-    `application_permissions` are the app roles that an admin has consented to; `withheld_scopes` never make it into a
-    token, whatever was consented; `allowed_mailboxes` (addresses; None is all) is what Exchange lets the app reach.
+    - `platform`: what its redirect URIs are registered under: `web`, `spa`, or `public` (mobile and desktop).
+    - `sign_in_audience`: whose accounts it is for, as the manifest writes it.
+    - `application_permissions`: the app roles that an admin has consented to, out of `listed_permissions`, which is
+      what the registration asks for.
+    - `withheld_scopes`: what never makes it into a token, whatever was consented.
+    - `allowed_mailboxes`: the addresses that Exchange lets the app reach with app roles; None is all.
+    - `installed_in`: ids of other tenants that have the app among their enterprise applications.
+    - `assigned_users`: ids of the users who may sign in; None is all.
+    - `error`: an AADSTS number that every token request of this app ends with.
     """
 
     client_id: str
@@ -42,6 +56,13 @@ class App:
     allowed_mailboxes: set[str] | None = None
     is_enabled: bool = True
     needs_admin_consent: bool = False
+    platform: Platform = "web"
+    sign_in_audience: Audience = "AzureADMultipleOrgs"
+    listed_permissions: set[str] = field(default_factory=lambda: {"Mail.Read", "User.Read.All"})
+    installed_in: set[str] = field(default_factory=set)
+    assigned_users: set[str] | None = None
+    error: int | None = None
+    object_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property
     def client_secret(self) -> str:
@@ -85,8 +106,22 @@ class App:
         self.consents.clear()
         self.application_permissions.clear()
 
+    def require_assignment(self, *users: User) -> None:
+        """Let only these users sign in, as "Assignment required" does in the portal."""
+        self.assigned_users = {user.oid for user in users}
+
+    def admits(self, user: User) -> bool:
+        """Whether the user is assigned to the app, where that is required."""
+        return self.assigned_users is None or user.oid in self.assigned_users
+
     def accepts(self, redirect_uri: str) -> bool:
-        """Whether the redirect URI is registered; for localhost the port is not compared."""
+        """Whether the redirect URI is registered; for localhost the port is not compared.
+
+        Microsoft registers no http address but of the loopback, whatever this list says.
+        """
+        address = urlsplit(redirect_uri)
+        if address.scheme == "http" and address.hostname not in _LOOPBACK:
+            return False
         return any(_without_local_port(uri) == _without_local_port(redirect_uri) for uri in self.redirect_uris)
 
 
@@ -95,6 +130,7 @@ class User:
     """A user of the tenant.
 
     `error` is an AADSTS number that every sign-in and refresh of this user ends with (50076 for "needs MFA", say).
+    `is_admin` says whether the user may consent on behalf of everybody.
     """
 
     oid: str
@@ -104,6 +140,7 @@ class User:
     mailbox: Mailbox
     has_mailbox: bool = True
     is_enabled: bool = True
+    is_admin: bool = True
     error: int | None = None
     delegates: set[str] = field(default_factory=set)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from werkzeug import Request, Response
 
+from .clouds import Cloud
 from .errors import SignInError
 from .responses import json_response
-from .tenant import Tenant
+from .tenant import SHARED_ENDPOINTS, Tenant
 
 _CLAIMS = [
     "sub",
@@ -42,15 +43,22 @@ def issuer_of(origin: str, tenant_id: str) -> str:
 
 
 def openid_configuration(tenant: Tenant, request: Request, *, tenant_name: str) -> Response:
-    """The discovery document. A domain comes back as the GUID; an unknown tenant is a 400."""
+    """The discovery document. A domain comes back as the GUID; an unknown tenant is a 400.
+
+    For a tenant of another cloud it is that cloud's, where the clouds know of each other.
+    """
     try:
+        is_federated = tenant.is_federated(tenant_name)
+        if not is_federated:
+            tenant.check_cloud(tenant_name)
         tenant_id = tenant.tenant_of(tenant_name)
     except SignInError as error:
         error.error = "invalid_tenant"
         raise
-    origin = origin_of(request)
-    path = tenant_name.lower() if tenant_id == "{tenantid}" else tenant_id
-    response = json_response(_document(origin, path, issuer_of(origin, tenant_id)))
+    cloud = tenant.cloud_of(tenant_name)
+    origin = f"https://{cloud.login_host}" if is_federated else origin_of(request)
+    path = tenant_name.lower() if tenant_name.lower() in SHARED_ENDPOINTS else tenant_id
+    response = json_response(_document(cloud, origin, path, issuer_of(origin, tenant_id)))
     response.headers["Cache-Control"] = "max-age=86400, private"
     response.headers["Access-Control-Allow-Origin"] = "*"
     return response
@@ -74,8 +82,9 @@ def instance(tenant: Tenant, request: Request) -> Response:
     )
 
 
-def _document(origin: str, path: str, issuer: str) -> dict[str, object]:
+def _document(cloud: Cloud, origin: str, path: str, issuer: str) -> dict[str, object]:
     login = f"{origin}/{path}"
+    sub_scope = {"tenant_region_sub_scope": cloud.region_sub_scope} if cloud.region_sub_scope else {}
     return {
         "token_endpoint": f"{login}/oauth2/v2.0/token",
         "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt", "client_secret_basic"],
@@ -93,9 +102,10 @@ def _document(origin: str, path: str, issuer: str) -> dict[str, object]:
         "frontchannel_logout_supported": True,
         "end_session_endpoint": f"{login}/oauth2/v2.0/logout",
         "claims_supported": _CLAIMS,
-        "tenant_region_scope": "EU",
-        "cloud_instance_name": "microsoftonline.com",
-        "cloud_graph_host_name": "graph.windows.net",
-        "msgraph_host": "graph.microsoft.com",
+        "tenant_region_scope": None if path in SHARED_ENDPOINTS else cloud.region_scope,
+        **sub_scope,
+        "cloud_instance_name": cloud.cloud_instance_name,
+        "cloud_graph_host_name": cloud.cloud_graph_host_name,
+        "msgraph_host": cloud.msgraph_host,
         "rbac_url": "https://pas.windows.net",
     }

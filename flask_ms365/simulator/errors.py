@@ -6,7 +6,8 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from .aadsts import AADSTS, Refusal
+from .aadsts import AADSTS
+from .refusal import Refusal
 
 _UNLISTED = Refusal(400, "invalid_grant", "The sign-in service refused the request.")
 

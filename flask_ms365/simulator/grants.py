@@ -22,6 +22,7 @@ class AuthorizationRequest:
     """What the app asked for at /authorize, checked."""
 
     app: App
+    tenant_id: str
     redirect_uri: str
     scopes: tuple[str, ...]
     state: str | None = None

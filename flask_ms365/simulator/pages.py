@@ -86,6 +86,15 @@ def trouble(description: str) -> str:
     return _PAGE.format(title="Sign in to your account", content=content.format(description))
 
 
+def need_admin_approval(*, action: str, description: str, parameters: Mapping[str, str]) -> str:
+    """The page for people who may not consent; its only way on leads back to the app, with an error."""
+    content = Markup(
+        '<h1>Need admin approval</h1>\n<p role="alert">{}</p>\n<form method="post" action="{}">\n{}\n'
+        '<button name="action" value="return">Return to the application without granting consent</button></form>'
+    )
+    return _PAGE.format(title="Need admin approval", content=content.format(description, action, _hidden(parameters)))
+
+
 def signed_out() -> str:
     """The page after signing out."""
     return _PAGE.format(title="Sign out", content=Markup("<h1>You signed out of your account</h1>"))

@@ -54,6 +54,12 @@ def parse_scopes(text: str, origin: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def consented_to(scopes: Iterable[str]) -> set[str]:
+    """What a consent to these scopes covers: `.default` is all that the registration lists."""
+    wanted = set(scopes)
+    return wanted | set(PERMISSIONS) if ".default" in wanted else wanted
+
+
 def granted_scope(scopes: Iterable[str]) -> str:
     """The scope of a token answer: short names, without offline_access."""
     wanted = set(scopes)
@@ -66,7 +72,7 @@ def _short(word: str, origin: str) -> str:
     for resource in (*_GRAPH, f"{origin}/"):
         name = name.removeprefix(resource).lstrip("/") if word.lower().startswith(resource) else name
     if "://" in name:
-        raise SignInError(500011, scope=word.rpartition("/")[0], tenant="contoso")
+        raise SignInError(500011, resource=word.rpartition("/")[0], tenant="Contoso")
     if name.lower() not in _KNOWN:
         raise SignInError(70011, scope=word)
     return _KNOWN[name.lower()]

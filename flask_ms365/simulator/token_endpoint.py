@@ -4,37 +4,62 @@ from __future__ import annotations
 
 import hashlib
 import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from urllib.parse import unquote_plus
 
-from joserfc import jws
-from joserfc.errors import JoseError
 from werkzeug import Request, Response
 
+from .audience import app_at
 from .authorize import is_capable
+from .browser import check_user
+from .credentials import Credential, check_credential
 from .directory import App, User
 from .discovery import issuer_of, origin_of
 from .errors import SignInError
 from .grants import Grant
-from .keys import Certificate
 from .responses import token_response
 from .scopes import OPENID, granted_scope, parse_scopes
 from .tenant import Tenant
 
-_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-
 
 def token(tenant: Tenant, request: Request, *, tenant_name: str) -> Response:
-    """Answer a token request."""
+    """Answer a token request, complaining in the order in which the service does."""
+    credential = Credential.of(request)
+    grant_type = request.form.get("grant_type", "")
+    _check_endpoint(tenant, tenant_name, grant_type, credential)
+    answer = _GRANT_TYPES[grant_type]
+    app = app_at(tenant, tenant_name, credential.client_id)
+    if app.error:
+        raise SignInError(app.error, client_id=app.client_id, name=app.name, tenant="Contoso")
+    _check_origin(request, app, grant_type)
+    check_credential(tenant, app, credential, grant_type)
+    return token_response(answer(tenant, request, app))
+
+
+def _check_endpoint(tenant: Tenant, tenant_name: str, grant_type: str, credential: Credential) -> None:
+    if tenant.is_federated(tenant_name) and credential.is_presented:
+        raise SignInError(900382 if grant_type == "client_credentials" else 900432)
+    tenant.check_cloud(tenant_name)
     tenant.tenant_of(tenant_name)
-    grant_type = _required(request, "grant_type")
-    answer = _GRANT_TYPES.get(grant_type)
-    if answer is None:
+    if not grant_type:
+        raise SignInError(900144, parameter="grant_type")
+    if grant_type not in _GRANT_TYPES:
         raise SignInError(70003, grant_type=grant_type)
-    if answer is _client_credentials and tenant_name.lower() in ("common", "consumers"):
+    if grant_type == "client_credentials" and tenant_name.lower() in ("common", "consumers"):
         raise SignInError(9001023)
-    return token_response(answer(tenant, request, _authenticated_app(tenant, request)))
+
+
+def _check_origin(request: Request, app: App, grant_type: str) -> None:
+    """What a browser was given for a single-page app, only a browser may redeem; for others no browser may."""
+    origin = request.headers.get("Origin")
+    if grant_type == "client_credentials":
+        return
+    if app.platform == "spa" and not origin:
+        raise SignInError(9002327)
+    if app.platform != "spa" and origin:
+        raise SignInError(9002326, origin=origin)
+    if app.platform == "spa" and grant_type == "authorization_code" and not request.form.get("code_verifier"):
+        raise SignInError(9002325)
 
 
 def _authorization_code(tenant: Tenant, request: Request, app: App) -> dict[str, object]:
@@ -52,7 +77,9 @@ def _refresh_token(tenant: Tenant, request: Request, app: App) -> dict[str, obje
     grant = tenant.grants.redeem_refresh_token(
         _required(request, "refresh_token"), app, strict=tenant.strict_refresh_rotation
     )
-    _check_user(grant.user, app)
+    check_user(grant.user, app)
+    if not app.admits(grant.user):
+        raise SignInError(50105, error="invalid_grant", name=app.name, client_id=app.client_id)
     answer = _delegated(tenant, request, grant, _wanted_scopes(request, grant))
     if "openid" in grant.scopes:
         answer["id_token"] = _id_token(tenant, request, grant, None)
@@ -112,64 +139,6 @@ def _wanted_scopes(request: Request, grant: Grant) -> list[str]:
     return [scope for scope in asked if scope not in grant.app.withheld_scopes]
 
 
-def _check_user(user: User, app: App) -> None:
-    if not user.is_enabled:
-        raise SignInError(50057)
-    if user.error:
-        raise SignInError(user.error, name=app.name, client_id=app.client_id)
-
-
-def _authenticated_app(tenant: Tenant, request: Request) -> App:
-    client_id, secret = _basic(request)
-    app = tenant.app_of(request.form.get("client_id") or client_id)
-    if request.form.get("client_assertion_type") == _ASSERTION_TYPE:
-        _check_assertion(tenant, app, _required(request, "client_assertion"))
-        return app
-    secret = request.form.get("client_secret") or secret
-    if not secret:
-        raise SignInError(7000218)
-    _check_secret(app, secret)
-    return app
-
-
-def _basic(request: Request) -> tuple[str | None, str | None]:
-    """Client id and secret of HTTP Basic, which form-urlencodes both (RFC 6749 2.3.1)."""
-    basic = request.authorization
-    if basic is None or basic.type != "basic":
-        return None, None
-    return unquote_plus(basic.username or ""), unquote_plus(basic.password or "")
-
-
-def _check_secret(app: App, value: str) -> None:
-    known = next((secret for secret in app.secrets if secret.value == value), None)
-    if known is None:
-        raise SignInError(7000215, client_id=app.client_id)
-    if known.is_expired:
-        raise SignInError(7000222, client_id=app.client_id)
-
-
-def _check_assertion(tenant: Tenant, app: App, assertion: str) -> None:
-    try:
-        header = json.loads(_unpadded(assertion.split(".")[0]))
-        certificate = _certificate(app, header)
-        found = jws.deserialize_compact(assertion, certificate.public_key(), algorithms=["RS256", "PS256"])
-        claims = json.loads(found.payload)
-    except (JoseError, ValueError, AttributeError):
-        raise SignInError(700027) from None
-    if claims.get("iss") != app.client_id or claims.get("sub") != app.client_id:
-        raise SignInError(50048)
-    now = tenant.clock().timestamp()
-    if not float(claims.get("nbf", now)) - 300 <= now <= float(claims.get("exp", 0)) + 300:
-        raise SignInError(50013)
-
-
-def _certificate(app: App, header: dict[str, str]) -> Certificate:
-    for certificate in app.certificates:
-        if header.get("x5t#S256") == certificate.x5t_s256 or header.get("x5t") == certificate.x5t:
-            return certificate
-    raise SignInError(700027)
-
-
 def _id_token(tenant: Tenant, request: Request, grant: Grant, nonce: str | None) -> str:
     now = int(tenant.clock().timestamp())
     user, app = grant.user, grant.app
@@ -210,7 +179,3 @@ def _required(request: Request, parameter: str) -> str:
     if not value:
         raise SignInError(900144, parameter=parameter)
     return value
-
-
-def _unpadded(text: str) -> bytes:
-    return urlsafe_b64decode(text + "=" * (-len(text) % 4))

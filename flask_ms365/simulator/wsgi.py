@@ -10,7 +10,8 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
-from .authorize import admin_consent, authorize, logout
+from .admin_consent import admin_consent, admin_consent_v1
+from .authorize import authorize, logout
 from .control import change_mailbox, revoke, state
 from .discovery import instance, keys, openid_configuration
 from .errors import DropConnection, SignInError
@@ -33,7 +34,7 @@ _ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     ("POST", "/<tenant_name>/oauth2/v2.0/token", token),
     ("GET POST", "/<tenant_name>/oauth2/v2.0/logout", logout),
     ("GET POST", "/<tenant_name>/v2.0/adminconsent", admin_consent),
-    ("GET POST", "/<tenant_name>/adminconsent", admin_consent),
+    ("GET POST", "/<tenant_name>/adminconsent", admin_consent_v1),
     ("GET", "/_simulator/state", state),
     ("POST", "/_simulator/revoke", revoke),
     ("POST", "/_simulator/<upn>/<verb>", change_mailbox),

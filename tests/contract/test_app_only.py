@@ -43,8 +43,8 @@ def test_a_wrong_secret_is_invalid_client_7000215(place: Place) -> None:
     assert error_of(place.token(client_secret="wrong")) == (401, "invalid_client", 7000215)
 
 
-def test_a_missing_secret_is_invalid_client_7000218(place: Place) -> None:
-    assert error_of(place.token(client_secret=None)) == (401, "invalid_client", 7000218)
+def test_a_missing_secret_is_invalid_client_7000216(place: Place) -> None:
+    assert error_of(place.token(client_secret=None)) == (401, "invalid_client", 7000216)
 
 
 def test_an_unknown_app_is_unauthorized_client_700016(place: Place) -> None:

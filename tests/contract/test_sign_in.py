@@ -51,7 +51,7 @@ def test_a_foreign_redirect_uri_stays_on_the_page(desk: Desk) -> None:
 
 
 def test_an_unknown_app_stays_on_the_page(desk: Desk) -> None:
-    answer = http.request("GET", desk.authorize_url(client_id="no-such-app"), redirect=False)
+    answer = http.request("GET", desk.authorize_url(client_id="11111111-2222-4333-8444-555555555555"), redirect=False)
     assert page_of(answer) == (400, False)
     assert b"AADSTS700016" in answer.data
 
