@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
 from flask_ms365.config import listed, secret_text
 from flask_ms365.errors import ConfigurationError, KeyMissing, NoEncryptionKey, Tampered
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
 
 _PREFIX = "ms1"
 
@@ -49,6 +51,8 @@ class Keyring:
             raise Tampered
         if kid not in self._fernets:
             raise KeyMissing(kid)
+        from cryptography.fernet import InvalidToken
+
         try:
             sealed_context, value = json.loads(self._fernets[kid].decrypt(token.encode()))
         except (InvalidToken, ValueError):
@@ -80,6 +84,8 @@ def keyring_from(config: Mapping[str, Any]) -> Keyring:
 
 def generate_key() -> str:
     """Return a new key for ``MS365_ENCRYPTION_KEYS``."""
+    from cryptography.fernet import Fernet
+
     return Fernet.generate_key().decode()
 
 
@@ -89,6 +95,9 @@ def key_id(key: str) -> str:
 
 
 def _fernet(key: str) -> Fernet:
+    # imported late, as in all of this module: importing the package must stay cheap, and an empty ring needs nothing
+    from cryptography.fernet import Fernet
+
     try:
         return Fernet(key)
     except ValueError:

@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
-import urllib3
-
 from flask_ms365.errors import TokenUnavailable
 from flask_ms365.identity.registration import AppRegistration
 
@@ -21,12 +18,14 @@ _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _ANY_TENANT = {"common", "organizations"}
 
 
-class _Discovery(msgspec.Struct):
+@dataclass(frozen=True, kw_only=True)
+class _Discovery:
     issuer: str
     jwks_uri: str
 
 
-class SigningKey(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, kw_only=True)
+class SigningKey:
     """A public RSA key, and the issuer that may sign with it where it names one."""
 
     kty: str = ""
@@ -36,7 +35,8 @@ class SigningKey(msgspec.Struct, frozen=True):
     issuer: str | None = None
 
 
-class _KeyList(msgspec.Struct):
+@dataclass(frozen=True, kw_only=True)
+class _KeyList:
     keys: list[SigningKey]
 
 
@@ -93,6 +93,10 @@ def _is_issuer_of(registration: AppRegistration, issuer: str) -> bool:
 
 
 def _get(url: str, kind: Any) -> Any:
+    # imported late: sign-ins need them once a day, and pages never
+    import msgspec
+    import urllib3
+
     try:
         with urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=5, read=10)) as pool:
             response = pool.request("GET", url, redirect=False, preload_content=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from flask import Flask
 from sqlalchemy import select
@@ -15,13 +16,15 @@ from sqlalchemy import select
 from flask_ms365 import audit, signals
 from flask_ms365.crypto import Keyring
 from flask_ms365.errors import GraphError, MS365Error, SignInFailed
-from flask_ms365.graph.types import User
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.sign_in import SignedIn, SignIn, Started
 from flask_ms365.identity.tokens import seal_pair
 from flask_ms365.models import Connection, Mailbox, OAuthFlow, write_transaction
 from flask_ms365.models.base import AnySession
 from flask_ms365.sync.mailbox_client import MailboxClients
+
+if TYPE_CHECKING:
+    from flask_ms365.graph.types import User
 
 
 @dataclass(kw_only=True)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask_ms365.models import Message  # planning knows no tables
 
 
 class Change(str, Enum):
@@ -15,3 +20,6 @@ class Change(str, Enum):
 
     def __str__(self) -> str:
         return self.value
+
+
+Handler = Callable[["Message", Change], object]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from flask_ms365.graph import FolderData, GraphClient
 from flask_ms365.models import Folder, write_transaction
 from flask_ms365.models.base import AnySession
 from flask_ms365.sync.lease import Lease, renew, shared_now
-from flask_ms365.sync.plan import FolderRef
+
+if TYPE_CHECKING:
+    from flask_ms365.graph import FolderData, GraphClient
+    from flask_ms365.sync.plan import FolderRef
 
 # the names that Graph gives in every language; resolved once a mailbox
 WELL_KNOWN = (
@@ -45,6 +48,8 @@ class FolderTree:
     @property
     def refs(self) -> dict[str, FolderRef]:
         """Graph id -> what planning needs to know."""
+        from flask_ms365.sync.plan import FolderRef  # late: pages show the tree and plan nothing
+
         return {
             folder.graph_id: FolderRef(id=folder.id, round=folder.round, is_selected=self.is_selected(folder))
             for folder in self.rows

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-import urllib3
 from sqlalchemy import select
 
 from flask_ms365.errors import AppRefused, SignInNeeded
-from flask_ms365.graph import GraphClient
-from flask_ms365.graph.http import GraphHttp, new_pool
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.tokens import Tokens
 from flask_ms365.models import Connection, Mailbox
 from flask_ms365.models.base import AnySession
+
+if TYPE_CHECKING:
+    from urllib3 import PoolManager
+
+    from flask_ms365.graph import GraphClient
 
 
 @dataclass(kw_only=True)
@@ -24,7 +28,6 @@ class MailboxClients:
     session: AnySession
     tokens: Tokens
     registration: Callable[[], AppRegistration]
-    pool: urllib3.PoolManager = field(default_factory=new_pool)
 
     def of(self, mailbox_id: int) -> GraphClient:
         """Return the client of a connected mailbox; raise :exc:`SignInNeeded` or :exc:`AppRefused`."""
@@ -41,9 +44,21 @@ class MailboxClients:
         def token(rejected: str | None) -> str:
             return self.tokens.access_token(found.id, self.registration, rejected=rejected)
 
-        return GraphClient(GraphHttp(origin=registration.graph, token=token, pool=self.pool))
+        return self._client(registration, token)
 
     def with_token(self, access_token: str) -> GraphClient:
         """Return a client for an account that has just signed in and is not stored yet."""
-        http = GraphHttp(origin=self.registration().graph, token=lambda rejected: access_token, pool=self.pool)
-        return GraphClient(http)
+        return self._client(self.registration(), lambda rejected: access_token)
+
+    @cached_property
+    def _pool(self) -> PoolManager:
+        from flask_ms365.graph.http import new_pool
+
+        return new_pool()
+
+    def _client(self, registration: AppRegistration, token: Callable[[str | None], str]) -> GraphClient:
+        # imported late: a process that shows pages never needs Graph's client and what it brings
+        from flask_ms365.graph import GraphClient
+        from flask_ms365.graph.http import GraphHttp
+
+        return GraphClient(GraphHttp(origin=registration.graph, token=token, pool=self._pool))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 from sqlalchemy import select, update
@@ -33,17 +33,17 @@ from flask_ms365.errors import (
     TokenUnavailable,
     Unavailable,
 )
-from flask_ms365.graph.errors_map import backoff
 from flask_ms365.models import Heartbeat, Mailbox, SyncRun, write_transaction
 from flask_ms365.models.base import AnySession
 from flask_ms365.settings import Settings
-from flask_ms365.sync.changes import Change
-from flask_ms365.sync.engine import MailboxSync
+from flask_ms365.sync.changes import Change, Handler
 from flask_ms365.sync.lease import Lease, claim, due_mailboxes, release, shared_now
 from flask_ms365.sync.mailbox_client import MailboxClients
 from flask_ms365.sync.report import Result, RunReport, TickReport
-from flask_ms365.sync.store import Handler, Store
 from flask_ms365.sync.toggle import Toggle
+
+if TYPE_CHECKING:
+    from flask_ms365.sync.engine import MailboxSync
 
 _log = logging.getLogger(__name__)
 
@@ -142,6 +142,10 @@ class Runner:
             report.error = f"{type(exc).__name__} while storing mail; the log has the details."
 
     def _mailbox_sync(self, lease: Lease, report: RunReport) -> MailboxSync:
+        # imported late: the engine brings Graph's client, which a process that shows pages never needs
+        from flask_ms365.sync.engine import MailboxSync
+        from flask_ms365.sync.store import Store
+
         store = Store(
             session=self.session,
             lease=lease,
@@ -188,6 +192,8 @@ class Runner:
         if report.result is Result.DONE:
             success = {"last_success_at": self.clock(), "last_error": None, "last_error_code": None, "fail_count": 0}
             return {"next_due_at": now + self._interval(), "last_result": str(report.result), **success}
+        from flask_ms365.graph.errors_map import backoff  # late, as the engine is
+
         seconds = backoff(fail_count, base=_BACKOFF_BASE, cap=_BACKOFF_CAP)
         outcome: dict[str, Any] = {
             "next_due_at": now + timedelta(seconds=max(seconds, report.retry_after or 0.0)),

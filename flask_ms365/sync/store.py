@@ -13,11 +13,9 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from flask_ms365.graph.types import AttachmentData
 from flask_ms365.models import Attachment, Folder, Message, write_transaction
 from flask_ms365.models.base import AnySession
-from flask_ms365.sync.changes import Change
+from flask_ms365.sync.changes import Change, Handler
 from flask_ms365.sync.lease import Lease, renew, shared_now
 from flask_ms365.sync.plan import Known, Write
-
-Handler = Callable[[Message, Change], object]
 
 _AT_ONCE = 500  # ids in one IN list; SQLite of old takes 999 parameters
 

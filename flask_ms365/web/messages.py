@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import nh3
 from flask import make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
@@ -151,6 +150,8 @@ def _id(text: str) -> int:
 
 
 def _sanitised(html: str) -> Markup:
+    import nh3  # late: only a message that is open needs it
+
     # images stay out: a remote one tells the sender who reads, and inline ones have no route yet
     return Markup(
         nh3.clean(
