@@ -24,12 +24,13 @@ from flask_ms365.models import join_metadata
 from flask_ms365.models.base import AnySession
 from flask_ms365.permissions import Permission
 from flask_ms365.settings import Settings
+from flask_ms365.settings.drafts import Drafts
 from flask_ms365.settings.registration import app_registration
 from flask_ms365.state import State, current_state
+from flask_ms365.sync.changes import Handler
 from flask_ms365.sync.mailbox_client import MailboxClients
 from flask_ms365.sync.report import RunReport, TickReport
 from flask_ms365.sync.runner import Runner
-from flask_ms365.sync.store import Handler
 from flask_ms365.web.access import flask_login_user_id
 from flask_ms365.web.blueprint import create_blueprint
 from flask_ms365.web.csp import csp_sources
@@ -167,6 +168,7 @@ class MS365:
             session=session,
             keyring=keyring,
             settings=settings,
+            drafts=Drafts(session=session, keyring=keyring, clock=clock),
             registration=registration,
             connect=connect,
             runner=runner,

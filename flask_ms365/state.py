@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from flask_ms365.models.base import AnySession
     from flask_ms365.permissions import Permission
     from flask_ms365.settings import Settings
+    from flask_ms365.settings.drafts import Drafts
     from flask_ms365.sync.runner import Runner
 
 _log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ class State:
     keyring: Keyring
     settings: Settings
     registration: Callable[[], AppRegistration]
+    drafts: Drafts
     connect: Connect
     runner: Runner
     hook: JobHook

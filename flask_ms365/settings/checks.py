@@ -14,7 +14,8 @@ _DOMAIN = re.compile(rf"(?:{_LABEL}\.)+[a-z][a-z0-9-]{{0,61}}[a-z0-9]", re.IGNOR
 _A_CENTURY = 36500  # days
 _LONGEST_SECRET = 1000  # Entra makes 40 characters
 _ON, _OFF = {"1", "true", "yes", "on", "y"}, {"0", "false", "no", "off", "n"}
-_ANY_TENANT = ("organizations", "common", "consumers")
+# accounts of any tenant may sign in
+ANY_TENANT = ("organizations", "common", "consumers")
 
 
 def is_guid(text: str) -> bool:
@@ -44,7 +45,7 @@ def tenant_id(text: str) -> str:
     domain = lowered.rpartition("@")[2]
     if "@" in text and _DOMAIN.fullmatch(domain):
         raise ValueError(Words("This is an email address. Its tenant is probably %(domain)s", domain=domain))
-    if len(lowered) > 253 or not (lowered in _ANY_TENANT or is_guid(lowered) or _DOMAIN.fullmatch(lowered)):
+    if len(lowered) > 253 or not (lowered in ANY_TENANT or is_guid(lowered) or _DOMAIN.fullmatch(lowered)):
         raise ValueError(Words("Directory (Tenant) ID must be a GUID, or a domain such as contoso.onmicrosoft.com"))
     return lowered
 

@@ -11,10 +11,11 @@ from flask.typing import ResponseReturnValue
 from flask_ms365.assets import fingerprint, folder
 from flask_ms365.permissions import Permission
 from flask_ms365.state import current_state
-from flask_ms365.web import messages, my_email, settings
+from flask_ms365.web import gallery, messages, my_email, settings, setup
 from flask_ms365.web.access import guard
 from flask_ms365.web.csp import page_policy
 from flask_ms365.web.problem import not_found
+from flask_ms365.web.settings_confirm import settings_remove_secret, settings_reset
 from flask_ms365.web.words import template_context
 
 _ONE_YEAR = 365 * 24 * 3600
@@ -31,12 +32,16 @@ class Route:
     methods: tuple[str, ...] = ("GET",)
 
 
+_ADMIN = (Permission.MANAGE_SETTINGS,)
 _OWN = (Permission.OWN_MAILBOX,)
 _READ = (Permission.OWN_MAILBOX, Permission.READ_MAIL)
 _ID = f"int(max={messages.LARGEST_ID})"
 
 ROUTES = (
-    Route("/settings", "settings", settings.settings, (Permission.MANAGE_SETTINGS,), ("GET", "POST")),
+    Route("/settings", "settings", settings.settings, _ADMIN, ("GET", "POST")),
+    Route("/settings/remove-secret", "settings_remove_secret", settings_remove_secret, _ADMIN, ("GET", "POST")),
+    Route("/settings/reset", "settings_reset", settings_reset, _ADMIN, ("GET", "POST")),
+    Route("/setup", "setup", setup.setup, _ADMIN),
     Route("/my-email", "my_email", my_email.my_email, _OWN),
     Route("/my-email/connect", "my_email_connect", my_email.my_email_connect, _OWN, ("POST",)),
     # the answer belongs to a flow, whose user is checked by the flow itself, in its order
@@ -44,6 +49,7 @@ ROUTES = (
     Route("/messages", "messages", messages.messages, _READ),
     Route(f"/messages/<{_ID}:message_id>", "message", messages.message, _READ),
     Route(f"/messages/<{_ID}:message_id>/body", "message_body", messages.message_body, _READ),
+    Route("/_gallery", "gallery", gallery.gallery, _ADMIN),
 )
 
 _BY_ENDPOINT = {route.endpoint: route for route in ROUTES}

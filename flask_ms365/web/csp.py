@@ -11,6 +11,7 @@ from flask_ms365.config import DEFAULTS
 from flask_ms365.errors import MS365Error
 from flask_ms365.identity.clouds import CLOUDS
 from flask_ms365.state import State, current_state
+from flask_ms365.web.snapshot import current_snapshot
 
 BODY_POLICY = (
     "sandbox; default-src 'none'; img-src data:; style-src 'self' 'unsafe-inline'; form-action 'none'; "
@@ -42,7 +43,7 @@ def _login_origin(state: State) -> str:
     if override:
         return str(override)
     try:
-        cloud = str(state.settings.effective("cloud").value)
+        cloud = str(current_snapshot().effective("cloud").value)
     except MS365Error:
         cloud = "global"
     return CLOUDS[cloud].login

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask_wtf import FlaskForm
+from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, Form, FormField, HiddenField, PasswordField, SelectField, StringField
 
-from flask_ms365.settings import CATALOG, USE_DEFAULT, SettingSpec, Snapshot, UseDefault
+from flask_ms365.settings import CATALOG, USE_DEFAULT, Changes, SettingSpec, Snapshot, UseDefault
 
 try:
     from wtforms import SelectChoice as _choice
@@ -25,26 +26,47 @@ class CsrfForm(FlaskForm):  # type: ignore[misc]
         csrf = True
 
 
-def settings_form(snapshot: Snapshot, *, is_locked: Mapping[str, bool]) -> CsrfForm:
-    """Return the form of the settings page, filled from ``snapshot`` or from what was posted."""
-    fields: dict[str, Any] = {"version": HiddenField(default=str(snapshot.version))}
+def _value_field(spec: SettingSpec) -> Any:
+    if spec.kind == "toggle":
+        return BooleanField(spec.label)
+    if spec.kind == "secret":
+        return PasswordField(spec.label)
+    if spec.kind == "choice":
+        return SelectField(spec.label, choices=[_choice(*each) for each in spec.choices], validate_choice=False)
+    return StringField(spec.label)
+
+
+def _sub_form(spec: SettingSpec) -> type[Form]:
+    return type(f"{spec.key}_form", (Form,), {"use_default": BooleanField(), "value": _value_field(spec)})
+
+
+_FIELDS = {spec.key: FormField(_sub_form(spec)) for spec in CATALOG}
+SettingsForm: type[CsrfForm] = type("SettingsForm", (CsrfForm,), {"version": HiddenField(), **_FIELDS})
+
+
+def settings_form(snapshot: Snapshot, posted: Mapping[str, str] | None = None) -> CsrfForm:
+    """Return the form of the settings page, filled from ``snapshot``, or from ``posted``, or from the request."""
+    shown = {spec.key: _shown(spec, snapshot) for spec in CATALOG}
+    given = {} if posted is None else {"formdata": MultiDict(posted)}
+    form = SettingsForm(data={"version": str(snapshot.version), **shown}, **given)
     for spec in CATALOG:
-        if not is_locked[spec.key]:
-            fields[spec.key] = FormField(_sub_form(spec, snapshot))
-    form: CsrfForm = type("SettingsForm", (CsrfForm,), fields)()
+        if snapshot.deployment.is_locked(spec.key):
+            del form[spec.key]
     return form
 
 
-def posted_changes(
-    posted: Mapping[str, str], snapshot: Snapshot, *, is_locked: Mapping[str, bool]
-) -> dict[str, str | UseDefault]:
-    """Return what a post asks for; what it does not mention stays as it is."""
-    changes: dict[str, str | UseDefault] = {}
+def can_inherit(snapshot: Snapshot, key: str) -> bool:
+    """Tell whether there is anything that *Use default* would fall back to."""
+    return snapshot.inherited(key).value not in (None, "")
+
+
+def posted_changes(posted: Mapping[str, str], snapshot: Snapshot) -> Changes:
+    """Return what a post asks for; what it does not mention, and what it leaves to somebody else, stays as it is."""
+    changes = {}
     for spec in CATALOG:
-        if not is_locked[spec.key]:
-            change = _change(spec, posted, snapshot)
-            if change is not None:
-                changes[spec.key] = change
+        change = None if snapshot.deployment.is_locked(spec.key) else _change(spec, posted, snapshot)
+        if change is not None and posted.get(f"{spec.key}-take") != "theirs":
+            changes[spec.key] = change
     return changes
 
 
@@ -52,35 +74,27 @@ def _change(spec: SettingSpec, posted: Mapping[str, str], snapshot: Snapshot) ->
     if posted.get(f"{spec.key}-use_default"):
         return USE_DEFAULT
     value = posted.get(f"{spec.key}-value")
+    is_absent = snapshot.stored(spec.key) is None
     if spec.kind == "secret":
         return value or None  # an empty box keeps the stored one
     if spec.kind == "toggle" and not value:
         # a browser sends nothing for an unticked box; off without an override is no new override
-        is_plain = snapshot.stored(spec.key) is None and snapshot.effective(spec.key).source == "default"
-        return None if is_plain else "0"
+        return None if is_absent and snapshot.inherited(spec.key).source == "default" else "0"
+    if not value and is_absent and not spec.is_required and not can_inherit(snapshot, spec.key):
+        return None  # absent it was, absent it stays
     return value
 
 
-def _sub_form(spec: SettingSpec, snapshot: Snapshot) -> type[Form]:
-    row, inherited = snapshot.stored(spec.key), snapshot.inherited(spec.key)
-    # a toggle that is simply off stays operable; a box in front of it would only be in the way
-    has_default = inherited.source == "config" or (spec.default is not None and spec.kind != "toggle")
-    fields = {
-        "use_default": BooleanField("Use default", default=row is None and has_default),
-        "value": _value_field(spec, row.value if row else _text(inherited.value)),
-    }
-    return type(f"{spec.key}_form", (Form,), fields)
-
-
-def _value_field(spec: SettingSpec, text: str | None) -> Any:
-    if spec.kind == "toggle":
-        return BooleanField(spec.label, default=spec.typed(text) is True)
+def _shown(spec: SettingSpec, snapshot: Snapshot) -> dict[str, Any]:
+    """Return what the controls of a setting show before anybody typed."""
+    row = snapshot.stored(spec.key)
+    # a toggle that is simply off stays operable; a ticked box in front of it would only be in the way
+    is_in_the_way = spec.kind == "toggle" and snapshot.inherited(spec.key).source == "default"
+    shown = {"use_default": row is None and can_inherit(snapshot, spec.key) and not is_in_the_way}
     if spec.kind == "secret":
-        return PasswordField(spec.label)
-    if spec.kind == "choice":
-        choices = [_choice(value, label) for value, label in spec.choices]
-        return SelectField(spec.label, choices=choices, default=text, validate_choice=False)
-    return StringField(spec.label, default=text)
+        return shown
+    text = row.value if row else _text(snapshot.inherited(spec.key).value)
+    return {**shown, "value": spec.typed(text) if spec.kind == "toggle" else text}
 
 
 def _text(value: object) -> str | None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from flask import current_app, request, url_for
 
-from flask_ms365.config import LOOPBACK_HOSTS
+from flask_ms365.identity.redirect_uri import redirect_uri_problems
 from flask_ms365.settings import Snapshot
+from flask_ms365.words import Words
 
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?\.?|[0-9a-f:.]+", re.ASCII)  # a name, or an IPv6 address
-_GUESS = "This is only a guess. Nobody can connect a mailbox until an admin has confirmed the address."
+_GUESS = Words("This is only a guess. Nobody can connect a mailbox until an admin has confirmed the address.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +25,8 @@ class RedirectURI:
     """
 
     value: str
-    source: str
-    warnings: list[str]
+    source: Words
+    warnings: list[Words]
     needs_confirmation: bool
     offered: str | None
 
@@ -35,16 +37,17 @@ def redirect_uri(snapshot: Snapshot) -> RedirectURI:
     here = present_base_url()
     base = str(fixed or snapshot.confirmed_base_url or here)
     if fixed:
-        source = "set by MS365_PUBLIC_BASE_URL"
+        source = Words("set by MS365_PUBLIC_BASE_URL")
     elif snapshot.confirmed_base_url:
-        source = "confirmed by an admin"
+        source = Words("confirmed by an admin")
     else:
-        source = "a guess from this request"
+        source = Words("a guess from this request")
     needs_confirmation = not fixed and snapshot.confirmed_base_url is None
+    value = base + _callback_path()
     return RedirectURI(
-        value=base + _callback_path(),
+        value=value,
         source=source,
-        warnings=([_GUESS] if needs_confirmation else []) + _warnings(base, here),
+        warnings=[*([_GUESS] if needs_confirmation else []), *redirect_uri_problems(value), *_differences(base, here)],
         needs_confirmation=needs_confirmation,
         offered=None if fixed or here == snapshot.confirmed_base_url or not _has_plain_host(here) else here,
     )
@@ -60,17 +63,27 @@ def _callback_path() -> str:
     return url_for(".oauth_callback").removeprefix(request.script_root)
 
 
-def _warnings(base: str, here: str) -> list[str]:
-    warnings = []
-    parts = urlsplit(base)
-    if parts.scheme != "https" and parts.hostname not in LOOPBACK_HOSTS:
-        warnings.append("Microsoft accepts only https addresses, except on localhost.")
-    if _origin(base) != _origin(here):
-        warnings.append(
-            f"You opened this page as {here}. "
-            "Behind a proxy? Then tell the app so with ProxyFix (X-Forwarded-Proto and X-Forwarded-Host)."
-        )
-    return warnings
+def _differences(base: str, here: str) -> Iterator[Words]:
+    """Say how this page was opened, where that differs, and which setting of a proxy would mend it."""
+    public, present = urlsplit(base), urlsplit(here)
+    differs = {
+        "X-Forwarded-Proto": public.scheme != present.scheme,
+        "X-Forwarded-Host": _host(base) != _host(here),
+        "X-Forwarded-Prefix": public.path.rstrip("/") != present.path.rstrip("/"),
+    }
+    headers = [header for header, is_different in differs.items() if is_different]
+    if headers:
+        yield Words("You opened this page as %(address)s.", address=here)
+        yield _proxy_setting(headers)
+
+
+def _proxy_setting(headers: list[str]) -> Words:
+    """Name what is missing behind a proxy: its headers, or the app's trust in them."""
+    options = [f"x_{header.rpartition('-')[2].lower()}=1" for header in headers]
+    named = {"headers": ", ".join(headers), "proxy_fix": f"ProxyFix({', '.join(options)})"}
+    if all(header in request.headers for header in headers):
+        return Words("The proxy sends %(headers)s, but the app does not read that: add %(proxy_fix)s.", **named)
+    return Words("Behind a proxy? Let it send %(headers)s, and add %(proxy_fix)s to the app.", **named)
 
 
 def _has_plain_host(url: str) -> bool:
@@ -78,7 +91,7 @@ def _has_plain_host(url: str) -> bool:
     return _HOST.fullmatch(urlsplit(url).hostname or "") is not None
 
 
-def _origin(url: str) -> tuple[str, str, int]:
+def _host(url: str) -> tuple[str, int]:
     """Return what browsers compare: letter case, a dot at the end and the usual port make no difference."""
     parts = urlsplit(url)
-    return parts.scheme, (parts.hostname or "").rstrip("."), parts.port or (443 if parts.scheme == "https" else 80)
+    return (parts.hostname or "").rstrip("."), parts.port or (443 if parts.scheme == "https" else 80)

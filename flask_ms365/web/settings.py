@@ -1,94 +1,118 @@
-"""The settings page."""
+"""The settings page: show, save, check before saving, and sort out what two admins changed at once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_ms365.errors import EncryptionError, InvalidSettings, NoEncryptionKey, SettingsChanged
-from flask_ms365.settings import CATALOG, USE_DEFAULT, Effective, SettingSpec, Snapshot, UseDefault
+from flask_ms365.errors import EncryptionError, InvalidSettings, NoEncryptionKey, NotConfigured, SettingsChanged
+from flask_ms365.settings import CATALOG, Changes, Snapshot
+from flask_ms365.settings.registration import registration_of
 from flask_ms365.state import State, current_state
+from flask_ms365.web.conflict import Conflict, conflict_with
 from flask_ms365.web.forms import CsrfForm, posted_changes, settings_form
 from flask_ms365.web.redirect_uri import present_base_url, redirect_uri
+from flask_ms365.web.setting_fields import Choice, field_views
+from flask_ms365.web.snapshot import current_snapshot, fresh_snapshot
 from flask_ms365.web.words import Notice
+from flask_ms365.words import Words
 
-_PREFIX_FROM = 16  # characters; three of a shorter secret would say too much
 _LONGEST_VERSION = 10  # digits
-
-_GROUPS = (("app", "App registration"), ("sync", "Emails sync"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoredSecret:
-    """What the page says of a secret that is stored."""
-
-    prefix: str
-    replaced_at: datetime
-    replaced_by: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class FieldView:
-    """A setting as the template shows it."""
-
-    key: str
-    id: str
-    label: str
-    help: str
-    kind: str
-    unit: str
-    mono: bool
-    use_default: Any
-    value: Any
-    inherited: str
-    source: str
-    locked: str | None = None
-    stored: StoredSecret | None = None
-    errors: list[str] = field(default_factory=list)
+_GROUPS = (("app", Words("App registration")), ("sync", Words("Emails sync")))
 
 
 def settings() -> ResponseReturnValue:
     """Show the settings; save them and come back."""
-    state = current_state()
-    snapshot = state.settings.read()
-    is_locked = {spec.key: state.settings.deployment.is_locked(spec.key) for spec in CATALOG}
-    form = settings_form(snapshot, is_locked=is_locked)
+    snapshot = current_snapshot()
+    form = settings_form(snapshot)
     if request.method != "POST":
-        return _page(state, snapshot, form, {})
-    problems, notices = _save(state, snapshot, form, is_locked)
-    if problems or notices:
-        # a refused save shows what holds now, with what was typed
-        return _page(state, state.settings.read(), form, problems, notices)
-    return redirect(url_for(".settings", saved=state.settings.read().version), 303)
-
-
-def _save(
-    state: State, snapshot: Snapshot, form: CsrfForm, is_locked: Mapping[str, bool]
-) -> tuple[dict[str, str], list[Notice]]:
-    """Save what was posted; return the problems by setting, and what concerns the page as a whole."""
+        return _page(snapshot, form)
     if not form.validate():
-        return {}, [Notice(kind="bad", title="This page was open too long", text="Nothing was saved. Save it again.")]
-    changes = posted_changes(request.form, snapshot, is_locked=is_locked)
-    actor = state.current_user_id()
+        return _page(snapshot, form, notices=[_not_saved(Words("This page was open too long. Save it again."))])
+    act = {"check": _save_and_check, "anyway": _save_anyway}.get(request.form.get("then", ""), _save)
+    return act(current_state(), snapshot, form)
+
+
+def _save(state: State, snapshot: Snapshot, form: CsrfForm) -> ResponseReturnValue:
+    changes = posted_changes(request.form, snapshot)
+    refusal = _store(state, changes, _version(form))
+    return refusal or redirect(url_for(".settings", saved=fresh_snapshot().version), 303)
+
+
+def _save_and_check(state: State, snapshot: Snapshot, form: CsrfForm) -> ResponseReturnValue:
+    """Ask Microsoft first; what does not work there is saved only when the admin says so."""
+    changes = posted_changes(request.form, snapshot)
     try:
-        state.settings.save(changes, version=_version(form), actor=actor)
+        registration = registration_of(state.settings.candidate(changes), current_app.config)
+    except InvalidSettings as exc:
+        return _page(snapshot, form, problems=exc.problems)
+    except (NotConfigured, EncryptionError) as exc:
+        return _page(snapshot, form, notices=[_not_saved(exc.args[0])])
+    failure = state.check.first_failure(registration)
+    if failure is not None:
+        return _failed_check(state, form, changes, failure)
+    refusal = _store(state, changes, _version(form))
+    return refusal or redirect(url_for(".check", run=state.check.run_all(state.current_user_id()).id), 303)
+
+
+def _failed_check(state: State, form: CsrfForm, changes: Changes, failure: Any) -> str:
+    """Say why, and keep what was typed for those who know better."""
+    user_id, notices = state.current_user_id() or "", []
+    try:
+        draft = state.drafts.keep(changes, version=_version(form), user_id=user_id)
+    except NoEncryptionKey as exc:
+        draft, notices = None, [_not_saved(exc.args[0])]
+    return _page(fresh_snapshot(), form, notices=notices, failed_check={"result": failure, "draft": draft})
+
+
+def _save_anyway(state: State, snapshot: Snapshot, form: CsrfForm) -> ResponseReturnValue:
+    """Save what the check refused."""
+    taken = state.drafts.take(request.form.get("draft", ""), user_id=state.current_user_id() or "")
+    if taken is None:
+        return _page(snapshot, settings_form(snapshot, {}), notices=[_not_saved(Words("Enter the new values again."))])
+    changes, version = taken
+    refusal = _store(state, changes, version)
+    return refusal or redirect(url_for(".settings", saved=fresh_snapshot().version), 303)
+
+
+def _store(state: State, changes: Changes, version: int) -> ResponseReturnValue | None:
+    """Save; where that is refused return the page that says why, with what was typed."""
+    actor = state.current_user_id()
+    problems: Mapping[str, str] = {}
+    try:
+        state.settings.save(changes, version=version, actor=actor)
         if request.form.get("confirm_redirect_uri"):
             state.settings.confirm_base_url(present_base_url(), actor=actor)
+        return None
+    except SettingsChanged:
+        return _conflict(state, changes, version)
     except InvalidSettings as exc:
-        return exc.problems, []
-    except SettingsChanged as exc:
-        current = state.settings.read()
-        form.version.data = str(current.version)
-        details = _differences(current, changes)
-        return {}, [Notice(kind="warn", title="Nothing was saved yet", text=str(exc), details=details)]
+        problems = exc.problems
     except EncryptionError as exc:
-        return {"client_secret": str(exc)}, []
-    return {}, []
+        problems = {"client_secret": exc.args[0]}
+    snapshot = fresh_snapshot()
+    return _page(snapshot, settings_form(snapshot), problems=problems)
+
+
+def _conflict(state: State, changes: Changes, version: int) -> str:
+    """Show who changed what, with this visitor's values where nobody else has touched them."""
+    snapshot = fresh_snapshot()
+    conflict = conflict_with(state.settings.changes_since(version), changes, snapshot)
+    controls = {**request.form, **conflict.shown, "version": str(snapshot.version)}
+    form = settings_form(snapshot, {name: value for name, value in controls.items() if value is not None})
+    return _page(snapshot, form, choices=conflict.choices, notices=[_changed_meanwhile(conflict)])
+
+
+def _changed_meanwhile(conflict: Conflict) -> Notice:
+    text = Words("Somebody else saved these settings in the meantime. Look at the values below and save again.")
+    return Notice(kind="warn", title=Words("Nothing was saved yet"), text=text, details=conflict.told, is_open=True)
+
+
+def _not_saved(text: str) -> Notice:
+    return Notice(kind="bad", title=Words("Nothing was saved"), text=text)
 
 
 def _version(form: CsrfForm) -> int:
@@ -97,20 +121,17 @@ def _version(form: CsrfForm) -> int:
     return int(text) if text.isdecimal() and len(text) < _LONGEST_VERSION else -1
 
 
-def _differences(current: Snapshot, changes: Mapping[str, str | UseDefault]) -> list[tuple[str, str]]:
-    """Return what holds now where this visitor typed something else."""
-    differences = []
-    for spec in CATALOG:
-        row = current.stored(spec.key)
-        if spec.kind != "secret" and spec.key in changes and changes[spec.key] != (row.value if row else USE_DEFAULT):
-            differences.append((f"{spec.label} is now", _words(spec, current.effective(spec.key))))
-    return differences
-
-
 def _page(
-    state: State, snapshot: Snapshot, form: CsrfForm, problems: Mapping[str, str], notices: list[Notice] | None = None
+    snapshot: Snapshot,
+    form: CsrfForm,
+    *,
+    problems: Mapping[str, str] | None = None,
+    choices: Mapping[str, Choice] | None = None,
+    notices: Sequence[Notice] = (),
+    failed_check: Mapping[str, Any] | None = None,
 ) -> str:
-    views = {spec.key: _view(state, spec, snapshot, form, problems) for spec in CATALOG}
+    problems = problems or {}
+    views = field_views(snapshot, form, problems=problems, choices=choices or {})
     last = snapshot.last_change
     return render_template(
         "ms365/settings.html",
@@ -121,20 +142,24 @@ def _page(
         ],
         redirect_uri=redirect_uri(snapshot),
         errors=[(views[key].id, text) for key, text in problems.items()],
+        failed_check=failed_check,
         last_saved={"at": last.changed_at, "by": last.changed_by} if last else None,
-        notices=[*(notices or []), *_notices(state, snapshot)],
+        can_reset=last is not None,
+        notices=[*notices, *_standing_notices(current_state(), snapshot)],
     )
 
 
-def _notices(state: State, snapshot: Snapshot) -> list[Notice]:
+def _standing_notices(state: State, snapshot: Snapshot) -> list[Notice]:
     notices = []
     if request.args.get("saved") == str(snapshot.version) and request.method == "GET":
-        notices.append(Notice(kind="ok", title="Settings saved"))
+        notices.append(Notice(kind="ok", title=Words("Settings saved")))
     if not state.keyring:
-        notices.append(Notice(kind="bad", title="No encryption key is set", text=str(NoEncryptionKey())))
+        text = NoEncryptionKey().args[0]
+        notices.append(Notice(kind="bad", title=Words("No encryption key is set"), text=text))
     notices.extend(_locked_secrets(snapshot))
     if state.hook_problem:
-        notices.append(Notice(kind="warn", title="Saved, but the sync may start late", text=state.hook_problem))
+        title = Words("Saved, but the sync may start late")
+        notices.append(Notice(kind="warn", title=title, text=state.hook_problem))
     return notices
 
 
@@ -146,60 +171,6 @@ def _locked_secrets(snapshot: Snapshot) -> list[Notice]:
             try:
                 snapshot.effective(spec.key)
             except EncryptionError as exc:
-                notices.append(Notice(kind="bad", title=f"{spec.label} cannot be read", text=str(exc)))
+                title = Words("%(label)s cannot be read", label=spec.label)
+                notices.append(Notice(kind="bad", title=title, text=exc.args[0]))
     return notices
-
-
-def _view(
-    state: State, spec: SettingSpec, snapshot: Snapshot, form: CsrfForm, problems: Mapping[str, str]
-) -> FieldView:
-    inherited = snapshot.inherited(spec.key)
-    is_locked = state.settings.deployment.is_locked(spec.key)
-    sub_form = None if is_locked else form[spec.key].form
-    return FieldView(
-        key=spec.key,
-        id=f"{spec.key}-value",
-        label=spec.label,
-        help=spec.help,
-        kind=spec.kind,
-        unit=spec.unit,
-        mono=spec.kind == "text",
-        use_default=sub_form.use_default if sub_form else None,
-        value=sub_form.value if sub_form else None,
-        inherited=_words(spec, inherited),
-        source=f"{spec.config_key} in app.config" if inherited.source == "config" else "built-in",
-        locked="Set by the deployment (MS365_LOCKED_SETTINGS)." if is_locked else None,
-        stored=_stored_secret(spec, snapshot) if spec.kind == "secret" else None,
-        errors=[problems[spec.key]] if spec.key in problems else [],
-    )
-
-
-def _words(spec: SettingSpec, effective: Effective) -> str:
-    value = effective.value
-    if value is None or value == "":
-        return "Not set"
-    if spec.kind == "secret":
-        prefix = _prefix(str(value))
-        return f"Stored in app.config, starts with {prefix}" if prefix else "Stored in app.config"
-    if spec.kind == "toggle":
-        return "On" if value else "Off"
-    if spec.kind == "choice":
-        return dict(spec.choices)[str(value)]
-    return f"{value} {spec.unit}".strip()
-
-
-def _stored_secret(spec: SettingSpec, snapshot: Snapshot) -> StoredSecret | None:
-    row = snapshot.stored(spec.key)
-    if row is None or not row.sealed:
-        return None
-    try:
-        prefix = _prefix(str(snapshot.effective(spec.key).value))
-    except EncryptionError:
-        prefix = ""  # sealed with a key that is not here: stored, but locked
-    return StoredSecret(prefix=prefix, replaced_at=row.changed_at, replaced_by=row.changed_by)
-
-
-def _prefix(secret: str) -> str:
-    """Return the first three characters, as the Entra portal shows them, where that gives nothing away."""
-    may_show = current_app.config["MS365_SHOW_SECRET_PREFIX"] and len(secret) >= _PREFIX_FROM
-    return secret[:3] if may_show else ""

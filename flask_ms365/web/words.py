@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +22,8 @@ class Notice:
     text: str = ""
     next_step: str = ""
     link: Any = None
-    details: list[tuple[str, str]] = field(default_factory=list)
+    details: Sequence[tuple[str, object]] = field(default_factory=list)
+    is_open: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,7 @@ class NavItem:
 # endpoint, label, who sees it: those who have one of the permissions
 _NAV = (
     ("settings", "Settings", (Permission.MANAGE_SETTINGS,)),
+    ("setup", "Setup guide", (Permission.MANAGE_SETTINGS,)),
     ("my_email", "My email", (Permission.OWN_MAILBOX,)),
     ("messages", "Messages", (Permission.OWN_MAILBOX, Permission.READ_MAIL)),
 )

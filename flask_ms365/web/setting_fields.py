@@ -1,0 +1,141 @@
+"""The fields of the settings page, as its template shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask_ms365.errors import EncryptionError
+from flask_ms365.settings import CATALOG, Effective, SettingSpec, Snapshot
+from flask_ms365.settings.cautions import cautions
+from flask_ms365.settings.values import Source
+from flask_ms365.web.forms import CsrfForm, can_inherit
+from flask_ms365.words import Words
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredSecret:
+    """What the page says of a secret that is stored. ``is_overlapping``: the one before it may still serve."""
+
+    prefix: str
+    replaced_at: datetime
+    replaced_by: str | None
+    is_overlapping: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A setting that this visitor and somebody else both changed: which of the two is to hold?"""
+
+    theirs: object
+    mine: object
+    by: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldView:
+    """A setting as the template shows it; ``use_default`` is None where there is nothing to inherit."""
+
+    key: str
+    id: str
+    label: str
+    help: str
+    kind: str
+    unit: str
+    mono: bool
+    use_default: Any
+    value: Any
+    inherited: object
+    source: str
+    locked: str | None = None
+    stored: StoredSecret | None = None
+    errors: Sequence[str] = ()
+    cautions: Sequence[str] = ()
+    choice: Choice | None = None
+
+
+def field_views(
+    snapshot: Snapshot, form: CsrfForm, *, problems: Mapping[str, str], choices: Mapping[str, Choice]
+) -> dict[str, FieldView]:
+    """Return the fields by setting, in the order of the catalog."""
+    pointed_out = cautions(snapshot)
+    return {
+        spec.key: _view(
+            spec,
+            snapshot,
+            form,
+            errors=[problems[spec.key]] if spec.key in problems else (),
+            cautions=pointed_out.get(spec.key, ()),
+            choice=choices.get(spec.key),
+        )
+        for spec in CATALOG
+    }
+
+
+def shown_value(spec: SettingSpec, effective: Effective, snapshot: Snapshot) -> object:
+    """Return a value as people read it; a day stays a day, for the page to write in its own way."""
+    value = effective.value
+    if value is None or value == "":
+        return Words("Not set")
+    if spec.kind == "secret":
+        return _secret_in_words(snapshot.deployment.shown_prefix(str(value)), effective.source)
+    if spec.kind == "toggle":
+        return Words("On") if value else Words("Off")
+    if spec.kind == "choice":
+        return dict(spec.choices)[str(value)]
+    return Words("%(number)s %(unit)s", number=value, unit=spec.unit) if spec.unit else value
+
+
+def _secret_in_words(prefix: str, source: Source) -> Words:
+    if source == "stored":
+        return Words("Stored, starts with %(prefix)s", prefix=prefix) if prefix else Words("Stored")
+    if not prefix:
+        return Words("Stored in app.config")
+    return Words("Stored in app.config, starts with %(prefix)s", prefix=prefix)
+
+
+def _view(spec: SettingSpec, snapshot: Snapshot, form: CsrfForm, **more: Any) -> FieldView:
+    is_locked = snapshot.deployment.is_locked(spec.key)
+    controls = None if is_locked else form[spec.key].form
+    inherited = snapshot.inherited(spec.key)
+    return FieldView(
+        key=spec.key,
+        id=f"{spec.key}-value",
+        label=spec.label,
+        help=spec.help,
+        kind=spec.kind,
+        unit=spec.unit,
+        mono=spec.kind == "text",
+        use_default=controls.use_default if controls and can_inherit(snapshot, spec.key) else None,
+        value=controls.value if controls else None,
+        inherited=shown_value(spec, inherited, snapshot),
+        source=_source(spec, inherited, snapshot),
+        locked=Words("Set by the deployment (MS365_LOCKED_SETTINGS).") if is_locked else None,
+        stored=_stored_secret(spec, snapshot) if spec.kind == "secret" else None,
+        **more,
+    )
+
+
+def _source(spec: SettingSpec, inherited: Effective, snapshot: Snapshot) -> str:
+    if inherited.source == "config":
+        return Words("%(key)s in app.config", key=snapshot.deployment.source_key(spec.key))
+    return Words("built-in") if inherited.value is not None else ""
+
+
+def _stored_secret(spec: SettingSpec, snapshot: Snapshot) -> StoredSecret | None:
+    row = snapshot.stored(spec.key)
+    if row is None or not row.sealed:
+        return None
+    try:
+        prefix = snapshot.deployment.shown_prefix(str(snapshot.effective(spec.key).value))
+    except EncryptionError:
+        prefix = ""  # sealed with a key that is not here: stored, but locked
+    return StoredSecret(
+        prefix=prefix,
+        replaced_at=row.changed_at,
+        replaced_by=row.changed_by,
+        is_overlapping=row.previous is not None,
+    )
