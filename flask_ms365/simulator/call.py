@@ -46,16 +46,14 @@ class Call:
         self.shape = Shape(self.box, self.prefer.immutable, self.prefer.body)
 
     def check_permission(self, need: Need) -> None:
-        """Refuse a call that the token's permissions do not cover."""
+        """Refuse a call that the token's permissions on this mailbox do not cover; app roles are `check_roles`."""
+        caller = self.token.user
         if need == "profile":
-            if not _ENOUGH[need] & self.token.permissions:
-                raise GraphError(
-                    403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation."
-                )
-            return
-        if self.token.user is None:
-            self._check_application(need)
-        elif not self._permissions(self.token.user) & _ENOUGH[need]:
+            if caller and not _ENOUGH[need] & self.token.permissions:
+                raise _insufficient()
+        elif caller is None:
+            self._check_access_policy()
+        elif not self._permissions(caller) & _ENOUGH[need]:
             raise GraphError(403, "ErrorAccessDenied", _DENIED)
 
     def names(self, text: str | None = None) -> list[str] | None:
@@ -89,23 +87,38 @@ class Call:
     def _is_basic(self) -> bool:
         return not self._permissions(self.token.user) & _ENOUGH["read"]
 
-    def _check_application(self, need: Need) -> None:
-        app = self.token.app
-        if not self._permissions(None) & _ENOUGH[need]:
-            raise GraphError(403, "ErrorAccessDenied", _DENIED)
-        if app.allowed_mailboxes is not None and self.user.upn.lower() not in _lower(app.allowed_mailboxes):
+    def _check_access_policy(self) -> None:
+        allowed = self.token.app.allowed_mailboxes
+        if allowed is not None and self.user.upn.lower() not in _lower(allowed):
             raise GraphError(403, "ErrorAccessDenied", "Access to OData is disabled.")
 
     def _permissions(self, caller: User | None) -> frozenset[str]:
         """The token's permissions on this mailbox: on somebody else's the shared ones count, with full access."""
         if caller is None:
-            return frozenset(name.removesuffix(".All") for name in self.token.permissions)
+            return _without_all(self.token.permissions)
         if caller is self.user:
             return self.token.permissions
         if caller.oid not in self.user.delegates:
             return frozenset()
         shared = (name for name in self.token.permissions if name.endswith(".Shared"))
         return frozenset(name.removesuffix(".Shared") for name in shared)
+
+
+def check_roles(token: AccessToken, need: Need) -> None:
+    """Refuse an app-only token without the app role: Graph looks at that before it looks for the user."""
+    if token.user is not None or _ENOUGH[need] & _without_all(token.permissions):
+        return
+    if need == "profile":
+        raise _insufficient()
+    raise GraphError(403, "ErrorAccessDenied", _DENIED)
+
+
+def _without_all(permissions: Iterable[str]) -> frozenset[str]:
+    return frozenset(name.removesuffix(".All") for name in permissions)
+
+
+def _insufficient() -> GraphError:
+    return GraphError(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
 
 
 def _lower(addresses: Iterable[str]) -> set[str]:

@@ -15,6 +15,9 @@ from .errors import SignInError
 
 CODE_LIFE = timedelta(minutes=10)
 REFRESH_TOKEN_LIFE = timedelta(days=90)
+SPA_SIGN_IN_LIFE = timedelta(hours=24)
+# what /common and /organizations stand for where a tenant id is expected
+ANY_TENANT = "{tenantid}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,13 +97,15 @@ class Grants:
         self.codes[code.value] = code
         return code.value
 
-    def redeem_code(self, value: str, app: App, redirect_uri: str, verifier: str | None) -> Code:
+    def redeem_code(self, value: str, app: App, tenant_id: str, redirect_uri: str, verifier: str | None) -> Code:
         """The code, checked in the order in which the service complains."""
         code = self.codes.get(value)
         if code is None:
             raise SignInError(70000) if value.startswith("1.") else SignInError(9002313, error="invalid_grant")
         if code.grant.app is not app:
             raise SignInError(70000)
+        if tenant_id != code.request.tenant_id and ANY_TENANT not in (tenant_id, code.request.tenant_id):
+            raise SignInError(700005)
         if code.is_redeemed:
             raise SignInError(54005)
         if code.issued_at + CODE_LIFE <= self.clock():
@@ -164,6 +169,8 @@ class Grants:
         issued = f"{token.grant.issued_at:%Y-%m-%dT%H:%M:%S.0000000Z}"
         if token.grant.revoked_at:
             raise SignInError(50173, issued=issued, valid_from=f"{token.grant.revoked_at:%Y-%m-%dT%H:%M:%S.0000000Z}")
+        if token.grant.app.platform == "spa" and token.grant.issued_at + SPA_SIGN_IN_LIFE <= self.clock():
+            raise SignInError(700084, issued=issued)
         if token.issued_at + REFRESH_TOKEN_LIFE <= self.clock():
             raise SignInError(700082, issued=issued)
 

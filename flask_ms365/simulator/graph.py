@@ -18,7 +18,7 @@ from werkzeug.routing import Map, Rule
 from . import graph_attachments as attachments
 from . import graph_folders as folders
 from . import graph_messages as messages
-from .call import Call, Need
+from .call import Call, Need, check_roles
 from .directory import User
 from .errors import GraphError
 from .grants import AccessToken
@@ -117,7 +117,10 @@ class Graph:
         if request.path == "/v1.0/$batch":
             return self._batch(request)
         endpoint, path = _route(request)
-        call = self._call(request, token, path.pop("owner", None), is_profile=not endpoint.path)
+        owner = path.pop("owner", None)
+        if owner is not None:
+            check_roles(token, endpoint.need)
+        call = self._call(request, token, owner, is_profile=not endpoint.path)
         call.check_permission(endpoint.need)
         is_mail = endpoint.need != "profile"
         with call.box.traffic.admit(token.app.client_id) if is_mail else nullcontext():

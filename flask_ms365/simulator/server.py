@@ -47,7 +47,8 @@ class _Handler(WSGIRequestHandler):
             _log.exception("%s %s failed", self.command, self.path)
             chunks, status, headers = (), "500 Internal Server Error", Headers({"Content-Length": "0"})
         code, _, reason = status.partition(" ")
-        self.send_response(int(code), reason)
+        # not send_response: it would add a Date of its own
+        self.send_response_only(int(code), reason)
         for name, value in headers:
             self.send_header(name, value)
         self.end_headers()

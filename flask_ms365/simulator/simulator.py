@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from types import TracebackType
 
 from .clock import Clock, utc_now
+from .errors import SignInError
 from .graph import Graph
 from .journal import Journal, Scripts
 from .server import Server
@@ -20,7 +22,17 @@ class Simulator(Tenant):
         app = simulator.register_app(redirect_uris=["http://localhost:5000/callback"])
         ana = simulator.add_user("ana@contoso.example", password="ana")
         ana.mailbox.deliver(subject="Hello", text="Good morning")
+
+    `date_skew` is how far the `Date` header of its answers is ahead of the clock. The constants are path patterns for
+    `fail_next` and its like.
     """
+
+    SIGN_IN = r"^/(?!v1\.0/|_simulator/)"
+    DISCOVERY = r"/openid-configuration$"
+    TOKEN = r"/oauth2/v2\.0/token$"
+    GRAPH = r"^/v1\.0/"
+
+    date_skew = timedelta()
 
     def __init__(
         self,
@@ -72,7 +84,8 @@ class Simulator(Tenant):
         """Forget everybody and everything but the address and the tenant id."""
         self.empty()
         self.latency = 0.0
-        self.scripts.clear()
+        self.date_skew = timedelta()
+        self.stop_failing()
         self.requests.clear()
 
     def fail_next(
@@ -89,9 +102,28 @@ class Simulator(Tenant):
             path_pattern, method=method, times=times, status=status, body=body, headers=dict(headers or {})
         )
 
+    def refuse_token(self, code: int, *, retry_after: str | None = None, times: int | None = 1) -> None:
+        """Answer the next token requests with an AADSTS error, whatever they ask."""
+        error = SignInError(code)
+        headers = {"Retry-After": retry_after} if retry_after else {}
+        self.fail_next(self.TOKEN, error.status, error.body(self.clock()), headers, times=times)
+
+    def redirect_next(self, path_pattern: str, location: str, status: int = 302, times: int | None = 1) -> None:
+        """Send the next requests whose path matches a regular expression somewhere else."""
+        self.fail_next(path_pattern, status, headers={"Location": location}, times=times)
+
+    def intercept(self, path_pattern: str, times: int | None = 1) -> None:
+        """Answer the next requests whose path matches with a page of somebody else, as a hotel's Wi-Fi does."""
+        page = "<!doctype html><title>Welcome</title><p>Accept the terms of this network to go on."
+        self.fail_next(path_pattern, 200, page, {"Content-Type": "text/html; charset=utf-8"}, times=times)
+
     def drop_connection(self, path_pattern: str, times: int | None = 1, method: str | None = None) -> None:
         """Hang up on the next requests whose path matches a regular expression."""
         self.scripts.add(path_pattern, method=method, times=times, status=None, body=None, headers={})
+
+    def stop_failing(self) -> None:
+        """Forget what the next requests should meet."""
+        self.scripts.clear()
 
     def count(self, method: str, path: str) -> int:
         """How many requests of a method had this in their path."""

@@ -12,14 +12,13 @@ from .clock import Clock, utc_now
 from .clouds import CLOUDS, Cloud, CloudKey
 from .directory import App, User
 from .errors import GraphError, SignInError
-from .grants import Grants
+from .grants import ANY_TENANT, Grants
 from .keys import SigningKey, first_key
 from .mailbox import Mailbox
 
-_ANY_TENANT = "{tenantid}"
 _PERSONAL_ACCOUNTS = "9188040d-6c67-4c5b-b112-36a304b66dad"
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-SHARED_ENDPOINTS = {"common": _ANY_TENANT, "organizations": _ANY_TENANT, "consumers": _PERSONAL_ACCOUNTS}
+SHARED_ENDPOINTS = {"common": ANY_TENANT, "organizations": ANY_TENANT, "consumers": _PERSONAL_ACCOUNTS}
 
 
 class Tenant:

@@ -33,7 +33,7 @@ def token(tenant: Tenant, request: Request, *, tenant_name: str) -> Response:
         raise SignInError(app.error, client_id=app.client_id, name=app.name, tenant="Contoso")
     _check_origin(request, app, grant_type)
     check_credential(tenant, app, credential, grant_type)
-    return token_response(answer(tenant, request, app))
+    return token_response(answer(tenant, request, app, tenant.tenant_of(tenant_name)))
 
 
 def _check_endpoint(tenant: Tenant, tenant_name: str, grant_type: str, credential: Credential) -> None:
@@ -62,9 +62,10 @@ def _check_origin(request: Request, app: App, grant_type: str) -> None:
         raise SignInError(9002325)
 
 
-def _authorization_code(tenant: Tenant, request: Request, app: App) -> dict[str, object]:
+def _authorization_code(tenant: Tenant, request: Request, app: App, tenant_id: str) -> dict[str, object]:
+    fields = request.form
     code = tenant.grants.redeem_code(
-        _required(request, "code"), app, request.form.get("redirect_uri", ""), request.form.get("code_verifier")
+        _required(request, "code"), app, tenant_id, fields.get("redirect_uri", ""), fields.get("code_verifier")
     )
     scopes = _wanted_scopes(request, code.grant)
     answer = _delegated(tenant, request, code.grant, scopes, is_capable=code.request.is_capable)
@@ -73,11 +74,13 @@ def _authorization_code(tenant: Tenant, request: Request, app: App) -> dict[str,
     return answer
 
 
-def _refresh_token(tenant: Tenant, request: Request, app: App) -> dict[str, object]:
+def _refresh_token(tenant: Tenant, request: Request, app: App, tenant_id: str) -> dict[str, object]:
     grant = tenant.grants.redeem_refresh_token(
         _required(request, "refresh_token"), app, strict=tenant.strict_refresh_rotation
     )
     check_user(grant.user, app)
+    if tenant_id in tenant.neighbours:
+        raise SignInError(50020, username=grant.user.upn, tenant=tenant_id, client_id=app.client_id, name=app.name)
     if not app.admits(grant.user):
         raise SignInError(50105, error="invalid_grant", name=app.name, client_id=app.client_id)
     answer = _delegated(tenant, request, grant, _wanted_scopes(request, grant))
@@ -86,13 +89,14 @@ def _refresh_token(tenant: Tenant, request: Request, app: App) -> dict[str, obje
     return answer
 
 
-def _client_credentials(tenant: Tenant, request: Request, app: App) -> dict[str, object]:
+def _client_credentials(tenant: Tenant, request: Request, app: App, tenant_id: str) -> dict[str, object]:
     scope = request.form.get("scope", "")
     if parse_scopes(scope, origin_of(request)) != [".default"]:
         raise SignInError(70011, scope=scope)
-    # without consent a token is issued all the same; Graph refuses it
+    # without consent, as in a tenant that gave none, a token is issued all the same; Graph refuses it
+    permissions = set() if tenant_id in tenant.neighbours else app.application_permissions
     seconds = tenant.access_token_seconds
-    issued = tenant.grants.issue_access_token(app, None, app.application_permissions, seconds)
+    issued = tenant.grants.issue_access_token(app, None, permissions, seconds)
     return {
         "token_type": "Bearer",
         "expires_in": seconds,
@@ -101,7 +105,7 @@ def _client_credentials(tenant: Tenant, request: Request, app: App) -> dict[str,
     }
 
 
-_GRANT_TYPES: dict[str, Callable[[Tenant, Request, App], dict[str, object]]] = {
+_GRANT_TYPES: dict[str, Callable[[Tenant, Request, App, str], dict[str, object]]] = {
     "authorization_code": _authorization_code,
     "refresh_token": _refresh_token,
     "client_credentials": _client_credentials,

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from werkzeug import Request, Response
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import Map, Rule
 
 from .admin_consent import admin_consent, admin_consent_v1
 from .authorize import authorize, logout
+from .browser import trouble
 from .control import change_mailbox, revoke, state
 from .discovery import instance, keys, openid_configuration
 from .errors import DropConnection, SignInError
@@ -61,6 +62,7 @@ class Application:
             hang_up(environ["werkzeug.socket"])
             raise ConnectionAbortedError from None
         self._simulator.requests.note(request, response.status_code)
+        response.date = self._simulator.clock() + self._simulator.date_skew
         return _zipped(request, response)(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
@@ -74,6 +76,9 @@ class Application:
             response: Response = answer(self._simulator, request, **arguments)
         except SignInError as error:
             return token_response(error.body(self._simulator.clock()), error.status)
+        except MethodNotAllowed as error:
+            accepted = " ".join(sorted({*(error.valid_methods or ())} - {"HEAD", "OPTIONS"}))
+            return trouble(self._simulator, SignInError(900561, accepted=accepted, received=request.method))
         except HTTPException as error:
             return Response(error.description, error.code or 500, content_type="text/plain; charset=utf-8")
         return response
