@@ -27,7 +27,7 @@ class LastCheck:
 
 @dataclass(frozen=True, kw_only=True)
 class Proofs:
-    """What was seen to work. ``granted`` is what Microsoft allowed in the newest sign-in of this app; None: no sign-in."""
+    """What was seen to work. ``granted`` is what the newest sign-in of this app was given, None while there is none."""
 
     uri_worked: bool
     granted: tuple[str, ...] | None

@@ -18,6 +18,7 @@ from flask_ms365.web.access import is_allowed
 from flask_ms365.web.forms import CsrfForm
 from flask_ms365.web.problem import problem
 from flask_ms365.web.redirect_uri import redirect_uri
+from flask_ms365.web.setup import consent_returned
 from flask_ms365.web.words import Notice
 
 _AGAIN = "ms365_again"
@@ -73,6 +74,8 @@ def my_email_connect() -> ResponseReturnValue:
 
 def oauth_callback() -> ResponseReturnValue:
     """Take Microsoft's answer and lead back to the page where the sign-in began. Never an error page of its own."""
+    if "admin_consent" in request.args and "state" not in request.args:
+        return consent_returned()
     state = current_state()
     user_id = state.current_user_id()
     if user_id is None and _AGAIN not in request.args and "state" in request.args:
