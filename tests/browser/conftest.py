@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from demo.stage import Stage, open_stage
+from flask_ms365.simulator import Simulator
+from tests.conftest import CALLBACK, configure
+from tests.hosts.browser import serving
 from tests.services import missing
+from tests.styles.host import STYLES, styled_host
+from tests.visitor import BASE_URL
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response
@@ -84,6 +89,23 @@ def open_page(chromium: Browser, stage: Stage) -> Iterator[OpenPage]:
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+@pytest.fixture(scope="package")
+def styled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the address of the host of the six styles, configured, with Ana's mailbox connected and a letter read."""
+    if not all(path.exists() for path in STYLES.values()):
+        missing("the host styles are not here (npm ci, in tests/browser)")
+    with Simulator(port=0) as simulator:
+        host = styled_host(tmp_path_factory.mktemp("styles"), simulator, MS365_PUBLIC_BASE_URL=BASE_URL)
+        configure(host, simulator, simulator.register_app(redirect_uris=[CALLBACK], name="Styles"))
+        ana = simulator.add_user("ana@contoso.example", name="Ana Ruiz", password="ana")
+        ana.mailbox.deliver(subject="The bell rings", text="Ring!", sender=("Bob", "bob@fabrikam.example"))
+        host.visitor().connect(ana)
+        with host.app.app_context():
+            host.ms365.tick()
+        with serving(host.app) as url:
+            yield url
 
 
 def listen(page: Page, host: str, complaints: list[str]) -> None:
