@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -84,6 +85,21 @@ class Desk:
         """The person's mailbox."""
         return self.user.mailbox
 
+    def discovery(self, tenant: str | None = None) -> Response:
+        """The discovery document of a tenant."""
+        tenant = tenant or self.simulator.tenant_id
+        return http.request("GET", f"{self.simulator.url}/{tenant}/v2.0/.well-known/openid-configuration")
+
+    def app_only(self, tenant: str | None = None, **changed: str | None) -> Response:
+        """Ask for a token of the app's own."""
+        fields = {"grant_type": "client_credentials", "scope": "https://graph.microsoft.com/.default"}
+        return self.token(tenant, **fields | changed)
+
+    def authorize(self, tenant: str | None = None, **changed: str | None) -> Response:
+        """Open the sign-in form."""
+        url = self.authorize_url(**changed)
+        return http.request("GET", url.replace(self.simulator.tenant_id, tenant) if tenant else url, redirect=False)
+
     def authorize_url(self, **changed: str | None) -> str:
         """The address of the sign-in form."""
         fields = {
@@ -113,6 +129,23 @@ class Desk:
         url = f"{self.simulator.url}/{tenant or self.simulator.tenant_id}/oauth2/v2.0/token"
         return post(url, {name: value for name, value in fields.items() if value is not None})
 
+    def consent_for_all(
+        self,
+        action: str = "accept",
+        path: str = "v2.0/adminconsent",
+        scope: str = "https://graph.microsoft.com/.default",
+    ) -> Response:
+        """Fill in the form of admin consent."""
+        fields = {
+            "client_id": self.app.client_id,
+            "redirect_uri": REDIRECT_URI,
+            "scope": scope,
+            "username": self.user.upn,
+            "password": "ana",
+            "action": action,
+        }
+        return post(f"{self.simulator.url}/{self.simulator.tenant_id}/{path}", fields)
+
     def redeem(self, code: str, **changed: str | None) -> Response:
         """Redeem a code."""
         return self.token(**{"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT_URI} | changed)
@@ -126,10 +159,17 @@ class Desk:
         return Graph(self.simulator.url, self.redeem(self.code(**changed)).json()["access_token"])
 
 
-def post(url: str, fields: dict[str, str]) -> Response:
+def post(url: str, fields: dict[str, str], **headers: str) -> Response:
     """POST a form."""
     # urllib3 types every further keyword as str
-    return http.request_encode_body("POST", url, fields=fields, encode_multipart=False, redirect=False)  # type: ignore[arg-type]
+    return http.request_encode_body(
+        "POST",
+        url,
+        fields=fields,
+        headers=headers,
+        encode_multipart=False,
+        redirect=False,  # type: ignore[arg-type]
+    )
 
 
 def query_of(response: Response) -> dict[str, str]:
@@ -141,6 +181,18 @@ def error_of(response: Response) -> tuple[int, str, int]:
     """Status, error and AADSTS number of a refused token request."""
     body = response.json()
     return response.status, body["error"], body["error_codes"][0]
+
+
+def page_error_of(response: Response) -> tuple[bool, int]:
+    """Whether a browser stays on Microsoft's page, and the AADSTS number there."""
+    found = re.search(rb"AADSTS(\d+)", response.data)
+    return "Location" not in response.headers, int(found[1]) if found else 0
+
+
+def redirect_error_of(response: Response) -> tuple[str, int]:
+    """The error that the app gets back, and its AADSTS number."""
+    back = query_of(response)
+    return back["error"], int(back["error_description"].partition(":")[0].removeprefix("AADSTS"))
 
 
 def graph_error_of(response: Response) -> tuple[int, str]:

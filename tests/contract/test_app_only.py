@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from email.utils import parsedate_to_datetime
+
 import pytest
 
 from .client import Graph, Place, Response, error_of, graph_error_of, http
@@ -24,6 +26,24 @@ def test_discovery_of_common_has_a_literal_tenantid(place: Place) -> None:
 
 def test_discovery_of_an_unknown_tenant_is_invalid_tenant_90002(place: Place) -> None:
     assert error_of(discovery(place, NOWHERE)) == (400, "invalid_tenant", 90002)
+
+
+@pytest.mark.parametrize(("tenant", "number"), [("unknown.contoso.example", 90002), ("nonsense", 900023)])
+def test_a_wrong_tenant_is_told_alike_by_discovery_and_token(place: Place, tenant: str, number: int) -> None:
+    assert error_of(discovery(place, tenant)) == (400, "invalid_tenant", number)
+    assert error_of(place.token(tenant)) == (400, "invalid_request", number)
+
+
+def test_discovery_of_consumers_names_the_tenant_of_personal_accounts(place: Place) -> None:
+    assert discovery(place, "consumers").json()["issuer"].endswith("/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0")
+
+
+def test_discovery_names_the_graph_of_its_cloud(place: Place) -> None:
+    assert discovery(place, place.tenant).json()["msgraph_host"] == "graph.microsoft.com"
+
+
+def test_discovery_is_dated(place: Place) -> None:
+    assert parsedate_to_datetime(discovery(place, place.tenant).headers["Date"])
 
 
 def test_each_signing_key_names_its_issuer(place: Place) -> None:
@@ -51,8 +71,26 @@ def test_an_unknown_app_is_unauthorized_client_700016(place: Place) -> None:
     assert error_of(place.token(client_id=NOWHERE)) == (400, "unauthorized_client", 700016)
 
 
-def test_app_only_over_common_is_9001023(place: Place) -> None:
-    assert error_of(place.token("common"))[2] == 9001023
+def test_the_tenant_id_is_no_client_id(place: Place) -> None:
+    assert error_of(place.token(client_id=place.tenant)) == (400, "unauthorized_client", 700016)
+
+
+def test_a_client_id_is_a_guid_or_90112(place: Place) -> None:
+    assert error_of(place.token(client_id="no-such-app"))[2] == 90112
+
+
+def test_a_guid_is_never_the_secret(place: Place) -> None:
+    assert error_of(place.token(client_secret=NOWHERE)) == (401, "invalid_client", 7000215)
+
+
+@pytest.mark.parametrize("tenant", ["common", "consumers"])
+def test_app_only_over_a_shared_endpoint_is_9001023(place: Place, tenant: str) -> None:
+    assert error_of(place.token(tenant)) == (400, "invalid_request", 9001023)
+
+
+def test_the_token_endpoint_accepts_post_alone(place: Place) -> None:
+    answer = http.request("GET", f"{place.login}/{place.tenant}/oauth2/v2.0/token")
+    assert b"AADSTS900561" in answer.data
 
 
 def test_an_error_carries_its_trace_ids(place: Place) -> None:

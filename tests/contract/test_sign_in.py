@@ -13,7 +13,7 @@ from joserfc.jwk import KeySet
 
 from flask_ms365.simulator import App
 
-from .client import REDIRECT_URI, Desk, Response, error_of, graph_error_of, http, post, query_of
+from .client import REDIRECT_URI, Desk, Response, error_of, graph_error_of, http, query_of
 
 VERIFIER = "v" * 64
 CHALLENGE = urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
@@ -256,18 +256,18 @@ def test_a_secret_may_travel_as_http_basic(desk: Desk) -> None:
 
 
 def test_admin_consent_says_so(desk: Desk) -> None:
-    back = query_of(admin_consent(desk, "accept"))
+    back = query_of(desk.consent_for_all())
     assert (back["admin_consent"], back["tenant"]) == ("True", desk.simulator.tenant_id)
 
 
 def test_a_refused_admin_consent_still_says_admin_consent_true(desk: Desk) -> None:
-    back = query_of(admin_consent(desk, "cancel"))
+    back = query_of(desk.consent_for_all("cancel"))
     assert (back["admin_consent"], back["error"]) == ("True", "consent_required")
 
 
 def test_after_admin_consent_users_may_sign_in(desk: Desk) -> None:
     desk.simulator.user_consent_allowed = False
-    admin_consent(desk, "accept", scope="Mail.Read User.Read")
+    desk.consent_for_all(scope="Mail.Read User.Read")
     assert desk.accept().status == 302
 
 
@@ -277,15 +277,3 @@ def test_without_consent_an_app_gets_a_token_that_graph_refuses(desk: Desk) -> N
     url = f"{desk.simulator.url}/v1.0/users/{desk.user.upn}/messages"
     answer = http.request("GET", url, headers={"Authorization": f"Bearer {token['access_token']}"})
     assert graph_error_of(answer) == (403, "ErrorAccessDenied")
-
-
-def admin_consent(desk: Desk, action: str, scope: str = "https://graph.microsoft.com/.default") -> Response:
-    fields = {
-        "client_id": desk.app.client_id,
-        "redirect_uri": REDIRECT_URI,
-        "scope": scope,
-        "username": desk.user.upn,
-        "password": "ana",
-        "action": action,
-    }
-    return post(f"{desk.simulator.url}/{desk.simulator.tenant_id}/v2.0/adminconsent", fields)

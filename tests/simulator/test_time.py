@@ -88,6 +88,20 @@ def test_a_refresh_token_lives_ninety_days(simulator: Simulator, app: App, user:
     assert answer.json()["error_codes"] == [700082]
 
 
+def test_the_sign_in_to_a_single_page_app_lives_a_day(simulator: Simulator, app: App, user: User, clock: Clock) -> None:
+    token = redeem(simulator, app, code(simulator, app)).json()["refresh_token"]
+    app.platform = "spa"
+    clock.forward(hours=24)
+    answer = http.request(
+        "POST",
+        f"{simulator.url}/{simulator.tenant_id}/oauth2/v2.0/token",
+        fields={"grant_type": "refresh_token", "client_id": app.client_id, "refresh_token": token},
+        encode_multipart=False,
+        headers={"Origin": "http://localhost:5000"},
+    )
+    assert answer.json()["error_codes"] == [700084]
+
+
 def test_an_access_token_lives_as_long_as_it_says(simulator: Simulator, app: App, user: User, clock: Clock) -> None:
     simulator.access_token_seconds = 60
     answer = redeem(simulator, app, code(simulator, app)).json()
