@@ -43,7 +43,7 @@ class _Form(HTMLParser):
             self._select = name
         elif tag == "option" and ("selected" in given or self._select not in self.values):
             self.values[self._select] = given.get("value", "")
-        elif tag == "input" and name and (given.get("type") != "checkbox" or "checked" in given):
+        elif tag == "input" and name and (given.get("type") not in {"checkbox", "radio"} or "checked" in given):
             self.values[name] = given.get("value", "")
 
 

@@ -91,7 +91,8 @@ def _has_plain_host(url: str) -> bool:
     return _HOST.fullmatch(urlsplit(url).hostname or "") is not None
 
 
-def _host(url: str) -> tuple[str, int]:
+def _host(url: str) -> tuple[str, int | None]:
     """Return what browsers compare: letter case, a dot at the end and the usual port make no difference."""
     parts = urlsplit(url)
-    return (parts.hostname or "").rstrip("."), parts.port or (443 if parts.scheme == "https" else 80)
+    usual = 443 if parts.scheme == "https" else 80
+    return (parts.hostname or "").rstrip("."), None if parts.port == usual else parts.port

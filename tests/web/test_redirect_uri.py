@@ -97,6 +97,47 @@ def test_an_address_that_microsoft_will_refuse_is_warned_of(guessing: Host) -> N
     assert "Microsoft accepts only https" in guessing.visitor().get(SETTINGS, base_url="http://app.example").text
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/" + "x" * 250, "at most 256 characters"),
+        ("/a(b)", "does not accept the character ("),
+        ("/a;b", "does not accept the character ;"),
+        ("/a*", "does not accept the character *"),
+    ],
+)
+def test_microsofts_own_rules_are_told(tmp_path: Path, path: str, said: str) -> None:
+    host = bare_host(tmp_path, MS365_PUBLIC_BASE_URL=f"https://app.example.com{path}")
+    assert said in host.visitor().get(SETTINGS).text
+
+
+def test_loopback_by_its_number_goes_through_the_manifest(tmp_path: Path) -> None:
+    host = bare_host(tmp_path, MS365_PUBLIC_BASE_URL="http://127.0.0.1:5000")
+    assert "takes http for localhost only" in host.visitor().get(SETTINGS).text
+
+
+def test_localhost_is_good(tmp_path: Path) -> None:
+    host = bare_host(tmp_path, MS365_PUBLIC_BASE_URL="http://localhost")
+    assert "ms365-caution" not in host.visitor().get(SETTINGS).text
+
+
+@pytest.mark.parametrize(
+    ("address", "headers", "said"),
+    [
+        ("http://app.example.com/sub", {}, "Let it send X-Forwarded-Proto, and add ProxyFix(x_proto=1)"),
+        ("https://10.0.0.5/sub", {}, "Let it send X-Forwarded-Host, and add ProxyFix(x_host=1)"),
+        ("https://app.example.com", {}, "Let it send X-Forwarded-Prefix, and add ProxyFix(x_prefix=1)"),
+        (
+            "http://10.0.0.5/sub",
+            {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "app.example.com"},
+            "X-Forwarded-Proto, X-Forwarded-Host, but the app does not read that: add ProxyFix(x_proto=1, x_host=1)",
+        ),
+    ],
+)
+def test_the_missing_proxy_setting_is_named(fixed: Host, address: str, headers: dict[str, str], said: str) -> None:
+    assert said in fixed.visitor().get("/ms365/settings", base_url=address, headers=headers).text
+
+
 def test_a_guess_is_called_one(guessing: Host) -> None:
     assert "a guess from this request" in guessing.visitor().get(SETTINGS).text
 

@@ -34,10 +34,30 @@ def test_the_page_speaks_the_words_of_the_contract(visitor: Visitor) -> None:
     assert [label for label in LABELS if label in page] == LABELS
 
 
-def test_each_setting_has_its_own_use_default_box(visitor: Visitor) -> None:
-    page = visitor.get(SETTINGS).text
-    boxes = [f'name="{spec.key}-use_default" type="checkbox" value="y"' for spec in CATALOG]
-    assert [box for box in boxes if box in page] == boxes
+DEFAULTS = {
+    "MS365_CLIENT_ID": FILLED_IN["client_id-value"],
+    "MS365_CLIENT_SECRET": SECRET,
+    "MS365_CLIENT_SECRET_EXPIRES_ON": "2027-03-01",
+    "MS365_TENANT_ID": "contoso.com",
+}
+
+
+def boxes_on(page: str) -> list[str]:
+    return [spec.key for spec in CATALOG if f'name="{spec.key}-use_default" type="checkbox" value="y"' in page]
+
+
+def test_each_setting_has_its_own_use_default_box(make_host: HostFactory) -> None:
+    page = make_host(**DEFAULTS).visitor().get(SETTINGS).text
+    assert boxes_on(page) == [spec.key for spec in CATALOG]
+
+
+def test_there_is_no_box_where_there_is_nothing_to_inherit(visitor: Visitor) -> None:
+    assert boxes_on(visitor.get(SETTINGS).text) == ["cloud", "email_sync", "sync_interval", "sync_since"]
+
+
+def test_a_day_is_shown_as_a_day(make_host: HostFactory) -> None:
+    page = make_host(**DEFAULTS).visitor().get(SETTINGS).text
+    assert source_of(page, "client_secret_expires_on") == "1 Mar 2027 (MS365_CLIENT_SECRET_EXPIRES_ON in app.config)"
 
 
 def test_a_save_leads_back_to_the_page(visitor: Visitor) -> None:
@@ -159,7 +179,12 @@ def test_giving_credentials_up_while_the_toggle_is_on_is_refused(host: Host, vis
 def test_emptying_a_credential_is_refused(visitor: Visitor) -> None:
     visitor.submit(SETTINGS, FILLED_IN)
     page = visitor.submit(SETTINGS, {"client_id-value": ""}).text
-    assert error_beside(page, "client_id") == "Enter the Application (Client) ID, or tick Use default"
+    assert error_beside(page, "client_id") == "Enter the Application (Client) ID"
+
+
+def test_emptying_what_could_be_inherited_names_the_box(make_host: HostFactory) -> None:
+    page = make_host(**DEFAULTS).visitor().submit(SETTINGS, {"tenant_id-use_default": None, "tenant_id-value": ""}).text
+    assert error_beside(page, "tenant_id") == "Enter the Directory (Tenant) ID, or tick Use default"
 
 
 def test_a_locked_setting_is_shown_with_the_reason(make_host: HostFactory) -> None:
@@ -172,31 +197,6 @@ def test_a_forged_post_cannot_change_a_locked_setting(make_host: HostFactory, fo
     host = make_host(MS365_TENANT_ID="contoso.com", MS365_LOCKED_SETTINGS=["tenant_id"])
     host.visitor().submit(SETTINGS, {**FILLED_IN, **forged})
     assert "tenant_id" not in stored(host)
-
-
-def test_of_two_open_pages_the_second_is_refused(host: Host, visitor: Visitor) -> None:
-    opened = {"version": controls(visitor.get(SETTINGS).text)["version"]}
-    visitor.submit(SETTINGS, FILLED_IN)
-    answer = visitor.submit(SETTINGS, {**opened, "tenant_id-value": "fabrikam.com"})
-    assert (answer.status_code, stored(host)["tenant_id"]) == (200, "contoso.com")
-
-
-def test_a_conflict_shows_what_the_other_one_saved(visitor: Visitor) -> None:
-    visitor.submit(SETTINGS, FILLED_IN)
-    page = visitor.submit(SETTINGS, {"version": "0", "tenant_id-value": "fabrikam.com"}).text
-    assert "Directory (Tenant) ID is now contoso.com" in words(page, r"<summary.*?</summary>(.*?)</details>")
-
-
-def test_after_a_conflict_one_may_save_all_the_same(host: Host, visitor: Visitor) -> None:
-    visitor.submit(SETTINGS, FILLED_IN)
-    page = visitor.submit(SETTINGS, {"version": "0", "tenant_id-value": "fabrikam.com"}).text
-    assert (visitor.post(SETTINGS, data=controls(page)).status_code, stored(host)["tenant_id"]) == (303, "fabrikam.com")
-
-
-def test_a_version_that_is_none_is_a_conflict(visitor: Visitor) -> None:
-    junk = ["", "x", "-1", "9" * 5000, "\u0661"]
-    answers = [visitor.submit(SETTINGS, {**FILLED_IN, "version": text}).text for text in junk]
-    assert ["Nothing was saved yet" in page for page in answers] == [True] * 5
 
 
 def test_without_an_encryption_key_the_page_says_how_to_make_one(tmp_path: Path) -> None:
