@@ -3,17 +3,59 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from typing import Any, get_args
 
 from flask import current_app, render_template
 from flask.typing import ResponseReturnValue
 
+from flask_ms365.settings import CATALOG, SettingSpec
+from flask_ms365.web.forms import SettingsForm
 from flask_ms365.web.problem import not_found
+from flask_ms365.web.setting_fields import Choice, FieldView, StoredSecret
+from flask_ms365.web.setup_steps import Progress, Step
 
 _NOW = datetime(2026, 3, 3, 9, 2, tzinfo=timezone.utc)  # the same on every picture
+_ONE_OF_A_KIND = tuple({spec.kind: spec for spec in CATALOG}.values())
+_FIELD_STATES = ("own", "inherited", "error", "conflict", "locked")
+_SAMPLES = {"text": "contoso.onmicrosoft.com", "choice": "global", "number": "5", "date": "2026-12-05", "toggle": True}
+_STORED = StoredSecret(prefix="aB3", replaced_at=_NOW, replaced_by="ana", is_overlapping=True)
 
 
 def gallery() -> ResponseReturnValue:
     """Show the gallery; only in debug mode is there one."""
     if not current_app.debug:
         return not_found()
-    return render_template("ms365/gallery.html", now=_NOW)
+    return render_template(
+        "ms365/gallery.html",
+        now=_NOW,
+        fields={state: [_field(spec, state) for spec in _ONE_OF_A_KIND] for state in _FIELD_STATES},
+        steps=[
+            Step(number=number, title=f"A step that is {progress}", progress=progress)
+            for number, progress in enumerate(get_args(Progress), 1)
+        ],
+    )
+
+
+def _field(spec: SettingSpec, state: str) -> FieldView:
+    value = _SAMPLES.get(spec.kind)
+    shown = {spec.key: {"use_default": state == "inherited", "value": value}}
+    controls: Any = SettingsForm(formdata=None, prefix=state, data=shown)[spec.key].form
+    is_secret, is_locked = spec.kind == "secret", state == "locked"
+    return FieldView(
+        key=f"{state}-{spec.key}",
+        id=controls.value.id,
+        label=spec.label,
+        help=spec.help,
+        kind=spec.kind,
+        unit=spec.unit,
+        mono=spec.kind == "text",
+        use_default=None if is_locked else controls.use_default,
+        value=None if is_locked else controls.value,
+        inherited="Stored in app.config, starts with aB3" if is_secret else str(value),
+        source=f"MS365_{spec.key.upper()} in app.config",
+        locked="Set by the deployment (MS365_LOCKED_SETTINGS)." if is_locked else None,
+        stored=_STORED if state in {"own", "error"} else None,
+        errors=(f"{spec.label} is not what Microsoft takes.",) if state == "error" else (),
+        cautions=("This is unusual, and may still be right.",) if state == "own" else (),
+        choice=Choice(theirs=str(value), mine="contoso.com", by="kim", at=_NOW) if state == "conflict" else None,
+    )
