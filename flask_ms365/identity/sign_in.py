@@ -204,7 +204,7 @@ def _check_answer(args: Mapping[str, list[str]], registration: AppRegistration) 
     if issuer and not issuer.startswith(f"{registration.authority}/"):
         raise problem("issuer")
     if args.get("error"):
-        advice = advise(args["error"][0], args.get("error_description", [""])[0][:_LONGEST])
+        advice = advise(args["error"][0], args.get("error_description", [""])[0], login=registration.authority)
         raise SignInFailed("refused", advice.message, next_step=advice.next_step, code=advice.code, trace=advice.trace)
     if not args.get("code"):
         raise problem("malformed")

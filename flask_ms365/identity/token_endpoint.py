@@ -102,15 +102,15 @@ def _ask(registration: AppRegistration, form: Mapping[str, str], redirect_uri: s
             # a redirect would carry the client secret to another host
             return session.fetch_token(registration.token_url, allow_redirects=False, **form)
         except OAuthError as exc:
-            raise _refusal(str(exc.error or ""), str(exc.description or "")) from None
+            raise _refusal(str(exc.error or ""), str(exc.description or ""), login=registration.authority) from None
         except (RequestException, ValueError, TypeError, OverflowError) as exc:
             raise TokenUnavailable(
                 Words("Microsoft's sign-in service did not answer as expected (%(kind)s).", kind=_kind(exc))
             ) from None
 
 
-def _refusal(error: str, description: str) -> TokenError:
-    advice = advise(error, description)
+def _refusal(error: str, description: str, *, login: str) -> TokenError:
+    advice = advise(error, description, login=login)
     kind = SignInNeeded if error in _ENDS_SIGN_IN else AppRefused if error in _ENDS_ALL else TokenUnavailable
     return kind(advice.text, error=error, code=advice.code, trace=advice.trace)
 

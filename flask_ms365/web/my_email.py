@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from flask_ms365.errors import MS365Error, NoEncryptionKey
+from flask_ms365.identity.scopes import PERMISSIONS
 from flask_ms365.identity.sign_in import FLOW_MINUTES, PROBLEMS
 from flask_ms365.mailboxes.connect import own_mailbox
 from flask_ms365.mailboxes.status import MailboxStatus, status_of
@@ -22,13 +23,6 @@ from flask_ms365.web.setup import consent_returned
 from flask_ms365.web.words import Notice
 
 _AGAIN = "ms365_again"
-
-# what Microsoft will ask for, in its words and in ours
-_PERMISSIONS = (
-    ("Mail.Read", "Read the messages in your mailbox."),
-    ("User.Read", "Read your name and address, to tell whose mailbox it is."),
-    ("offline_access", "Stay connected, so that you do not have to sign in every hour."),
-)
 
 
 def my_email() -> ResponseReturnValue:
@@ -49,7 +43,7 @@ def my_email() -> ResponseReturnValue:
         mailbox=_view(status) if status else None,
         obstacle=obstacle,
         obstacle_link=_settings_link() if obstacle else None,
-        permissions=_PERMISSIONS,
+        permissions=PERMISSIONS,
         notices=_outcome_notices(state, user_id),
     )
 
