@@ -1,7 +1,8 @@
 """``python -m bench.settings_page [REQUESTS]``: what the settings page takes, next to a bare page with the same fields.
 
 The bare page is plain Flask-WTF and Flask-SQLAlchemy: see ``bench/bare_page.py``. Both are asked by turns, over raw
-WSGI, with every template compiled. The bars: 4 statements, a ratio of 1.5, 20 KB compressed, 3 requests, nobody else asked.
+WSGI, with every template compiled. The bars: 4 statements, a ratio of 1.5, 20 KB compressed in 3 requests, and nobody
+else is asked.
 """
 
 from __future__ import annotations
