@@ -27,6 +27,7 @@ NUMBERS = [
     9001023, 9002313, 9002325, 9002326, 9002327, 9002332, 9002346,
 ]
 # fmt: on
+http = urllib3.PoolManager(retries=False, timeout=30)
 
 
 @pytest.fixture
@@ -65,6 +66,22 @@ def test_any_number_can_be_scripted_for_an_app(simulator: Simulator, app: App, n
         [number],
     )
     assert re.match(rf"AADSTS{number}: \S.*\r\nTrace ID: \S+\r\nCorrelation ID: \S+\r\n", body["error_description"])
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_any_number_can_be_scripted_for_a_sign_in(simulator: Simulator, app: App, number: int) -> None:
+    simulator.sign_in_error(number)
+    fields = {
+        "client_id": app.client_id,
+        "redirect_uri": app.redirect_uris[0],
+        "response_type": "code",
+        "scope": "openid",
+        "prompt": "none",
+    }
+    url = f"{simulator.url}/{simulator.tenant_id}/oauth2/v2.0/authorize"
+    answer = http.request("GET", url, fields=fields, redirect=False)
+    told = answer.data.decode() if AADSTS[number].on_page else answer.headers["Location"]
+    assert f"AADSTS{number}" in told
 
 
 def test_an_app_is_named_in_its_error(simulator: Simulator, app: App) -> None:
