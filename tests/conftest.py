@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from jinja2.bccache import Bucket, BytecodeCache
 from flask_ms365 import MS365
 from flask_ms365.crypto import generate_key
 from flask_ms365.simulator import App, Mailbox, Simulator, User
+from tests import canary
 from tests.visitor import BASE_URL, Visitor
 
 CALLBACK = f"{BASE_URL}/ms365/oauth/callback"
@@ -81,6 +82,14 @@ _COMPILED = _Compiled()
 @pytest.fixture(autouse=True)
 def _compile_templates_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(Flask.jinja_options, "bytecode_cache", _COMPILED)
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_comes_out(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hold every test to it, whatever else it is about."""
+    with canary.watched(monkeypatch) as watch:
+        yield
+    assert watch.leaks() == []
 
 
 HostFactory = Callable[..., Host]
