@@ -6,6 +6,7 @@ import atexit
 import os
 import socket
 from functools import cache
+from typing import NoReturn
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
@@ -28,7 +29,7 @@ def need(service: str) -> str:
     return url
 
 
-def missing(reason: str) -> None:
+def missing(reason: str) -> NoReturn:
     """Skip for a spoken reason, unless everything is required here."""
     if os.environ.get("MS365_TEST_REQUIRE") == "all":
         pytest.fail(reason)

@@ -31,13 +31,19 @@ _ARGUMENTS = [
 OpenPage = Callable[..., "Page"]
 
 
-# for this folder only: Playwright keeps an event loop running in the main thread
-@pytest.fixture(scope="package")
-def chromium() -> Iterator[Browser]:
-    """Yield Debian's Chromium; without it, or without Playwright, skip and say why."""
+def chromium_program() -> str:
+    """Return the path of Debian's Chromium; without it skip and say why."""
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         missing("there is no Chromium here (Debian: apt-get install chromium)")
+    return program
+
+
+# for this folder only: Playwright keeps an event loop running in the main thread
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """Yield Chromium; without it, or without Playwright, skip and say why."""
+    program = chromium_program()
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
