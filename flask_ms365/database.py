@@ -9,6 +9,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import event
 
 from flask_ms365.errors import ConfigurationError
+from flask_ms365.models.base import Base
 
 # page_size counts only before the first table and before WAL, so it comes first
 _PRAGMAS = (
@@ -35,7 +36,8 @@ def own_database(app: Flask) -> SQLAlchemy:
     if "sqlalchemy" in app.extensions:
         raise ConfigurationError("This app has Flask-SQLAlchemy. Pass it: MS365().init_app(app, db=db).")
     app.config.setdefault("SQLALCHEMY_DATABASE_URI", "sqlite:///ms365.sqlite3")
-    return SQLAlchemy(app)
+    # our tables as they are: a copy, as a host's own metadata gets it, would take half of the app's start
+    return SQLAlchemy(app, metadata=Base.metadata)
 
 
 def create_tables(app: Flask, db: SQLAlchemy) -> None:
