@@ -114,6 +114,13 @@ def styled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             yield url
 
 
+@pytest.fixture
+def page(chromium: Browser, styled: str) -> Iterator[Page]:
+    """Yield an empty page on that host; policies do not keep the tests' own style sheets out."""
+    with chromium.new_context(base_url=styled, bypass_csp=True) as context:
+        yield context.new_page()
+
+
 def listen(page: Page, host: str, complaints: list[str]) -> None:
     """Collect what goes wrong on the host: console errors (a violated policy is one), script errors, bad answers."""
 

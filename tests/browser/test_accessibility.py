@@ -8,8 +8,8 @@ import pytest
 
 from demo.stage import Stage
 from tests.browser.conftest import OpenPage
+from tests.browser.looks import sideways, violations
 from tests.browser.test_journey import connect, fill_settings, press_save, save, toggle, wait_for_letter
-from tests.services import missing
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -17,26 +17,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 
-def violations(page: Page) -> list[str]:
-    """Return what axe-core finds, a line each."""
-    try:
-        from axe_playwright_python.sync_playwright import Axe
-    except ImportError:
-        missing("there is no axe-core here (pip install -e '.[test]')")
-    # the frame of a letter is sandboxed: nothing can look into it
-    found = Axe().run(page, options={"iframes": False}).response["violations"]
-    return [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]]
-
-
 def looks(page: Page) -> list[str]:
     """Return what is wrong in any look of the page, and whether it has to be scrolled sideways at 320 px."""
     found = []
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        found += [f"{page.url} {scheme} {each}" for each in violations(page)]
+        found += [f"{scheme} {each}" for each in violations(page)]
     page.set_viewport_size({"width": 320, "height": 640})
-    if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-        found.append(f"{page.url} is wider than 320 px")
+    found += sideways(page)
     page.set_viewport_size({"width": 1280, "height": 720})
     return found
 

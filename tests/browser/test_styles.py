@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,19 +19,12 @@ from tests.browser.looks import (
 from tests.styles.host import BRIDGES, DARK_STYLES, STYLES
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 
 GALLERY = "/ms365/_gallery"
 in_every_style = pytest.mark.parametrize("style", ["alone", *STYLES])
-
-
-@pytest.fixture
-def page(chromium: Browser, styled: str) -> Iterator[Page]:
-    """Yield an empty page; policies do not keep the tests' own style sheets out."""
-    with chromium.new_context(base_url=styled, bypass_csp=True) as context:
-        yield context.new_page()
 
 
 def wear(page: Page, style: str, *, scheme: str = "light", more: str = "") -> None:

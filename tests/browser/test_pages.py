@@ -1,0 +1,49 @@
+"""Every page of ours, as it is once a mailbox is connected, holds in the looks that differ most."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flask_ms365.web.blueprint import ROUTES
+from tests.browser.looks import TEXT_SPACING, clipped, sideways, small_targets, violations
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.browser
+
+# a redirect, a page with tests of its own, and what is no page
+_LEFT_OUT = {"oauth_callback", "gallery", "audit_csv"}
+_PLAIN = [route for route in ROUTES if "GET" in route.methods and "<" not in route.path]
+PAGES = [*(route.path for route in _PLAIN if route.endpoint not in _LEFT_OUT), "/messages/1", "/messages/999"]
+LOOKS = [("alone", "light"), ("alone", "dark"), ("bootstrap", "dark"), ("legacy", "light")]
+
+
+def open_in(page: Page, path: str, style: str, scheme: str, direction: str = "ltr") -> None:
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.goto(f"/ms365{path}?style={style}&scheme={scheme}&dir={direction}")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing(page: Page, path: str) -> None:
+    found = []
+    for style, scheme in LOOKS:
+        open_in(page, path, style, scheme)
+        found += violations(page) + small_targets(page)
+    assert found == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_is_cut_off(page: Page, path: str) -> None:
+    """Neither right to left, nor at 320 px, which is 400 % zoom, nor with letters and lines apart."""
+    found = []
+    for style, direction in [("alone", "rtl"), ("bootstrap", "ltr"), ("legacy", "ltr")]:
+        for width in (1280, 320):
+            page.set_viewport_size({"width": width, "height": 720})
+            open_in(page, path, style, "light", direction)
+            found += clipped(page) + sideways(page)
+            page.add_style_tag(content=TEXT_SPACING)
+            found += clipped(page) + sideways(page)
+    assert found == []
