@@ -10,18 +10,25 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy import func, select
 
+from flask_ms365.audit import came_in_by
 from flask_ms365.crypto import generate_key
 from flask_ms365.jobs.worker import Worker
 from flask_ms365.mailboxes.status import MailboxStatus, all_statuses
 from flask_ms365.models import Mailbox
+from flask_ms365.settings.commands import settings_cli
 from flask_ms365.state import State, current_state
 from flask_ms365.sync.changes import Change
 from flask_ms365.sync.report import RunReport, TickReport
 
 
 @click.group("ms365")
+@with_appcontext
 def ms365_cli() -> None:
     """Microsoft 365 mail."""
+    came_in_by("cli")
+
+
+ms365_cli.add_command(settings_cli)
 
 
 @ms365_cli.command()

@@ -11,6 +11,7 @@
     │   ├── NoEncryptionKey         nothing secret can be stored
     │   ├── KeyMissing              sealed under a key that is not in the ring
     │   └── Tampered                sealed for another place, or damaged
+    ├── AppendOnly                  an entry of the audit log was about to be changed or deleted
     ├── SignInFailed                a sign-in ended without a connection
     ├── TokenError                  the token endpoint refused or could not be used
     │   ├── SignInNeeded            one connection's grant is dead
@@ -83,6 +84,10 @@ class KeyMissing(EncryptionError):
 
 class Tampered(EncryptionError):
     """A stored secret is damaged or was copied from another place. Enter it again."""
+
+
+class AppendOnly(MS365Error):
+    """The audit log is append-only: its entries are neither changed nor deleted."""
 
 
 class SignInFailed(MS365Error):

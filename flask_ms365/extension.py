@@ -26,6 +26,7 @@ from flask_ms365.permissions import Permission
 from flask_ms365.settings import Settings
 from flask_ms365.settings.drafts import Drafts
 from flask_ms365.settings.registration import app_registration
+from flask_ms365.settings.reminder import Reminder
 from flask_ms365.state import State, current_state
 from flask_ms365.sync.changes import Handler
 from flask_ms365.sync.mailbox_client import MailboxClients
@@ -157,7 +158,13 @@ class MS365:
             wake=lambda mailbox_id: current_state().wake(mailbox_id),
         )
         runner = Runner(
-            app=app, session=session, settings=settings, clients=clients, handlers=self._handlers, clock=clock
+            app=app,
+            session=session,
+            settings=settings,
+            clients=clients,
+            handlers=self._handlers,
+            clock=clock,
+            remind=Reminder(app=app, session=session, settings=settings, clock=clock).remind,
         )
 
         def tick() -> TickReport:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, String
+from sqlalchemy import JSON, String, event
 from sqlalchemy.orm import Mapped, mapped_column
 
+from flask_ms365.errors import AppendOnly
 from flask_ms365.models.base import Base
 
 
@@ -25,6 +26,13 @@ class AuditEvent(Base):
     action: Mapped[str] = mapped_column(String(64), index=True)
     target: Mapped[str | None]
     detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+# statements in bulk pass these by: a guard for those would cost every statement of the host
+@event.listens_for(AuditEvent, "before_update")
+@event.listens_for(AuditEvent, "before_delete")
+def _refuse(*_: object) -> None:
+    raise AppendOnly
 
 
 class CheckRun(Base):

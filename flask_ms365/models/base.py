@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any
@@ -14,6 +14,8 @@ from sqlalchemy.schema import ColumnCollectionConstraint
 from sqlalchemy.types import TypeDecorator
 
 AnySession = Session | scoped_session[Any]
+
+_AFTER_COMMIT = "ms365_after_commit"
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -102,5 +104,13 @@ def write_transaction(session: AnySession) -> Iterator[None]:
         yield
         session.commit()
     except BaseException:
+        session.info.pop(_AFTER_COMMIT, None)
         session.rollback()
         raise
+    for call in session.info.pop(_AFTER_COMMIT, ()):
+        call()
+
+
+def after_commit(session: AnySession, call: Callable[[], object]) -> None:
+    """Within :func:`write_transaction`: call ``call`` once it is committed, and never if it is rolled back."""
+    session.info.setdefault(_AFTER_COMMIT, []).append(call)

@@ -65,6 +65,14 @@ def told(snapshot: Snapshot, key: str) -> Any:
         return {"starts_with": ""}
 
 
+def told_default(snapshot: Snapshot, key: str) -> str | None:
+    """Return what *Use default* gives now, as text: the audit log must not change when ``app.config`` does."""
+    value = snapshot.inherited(key).value
+    if value is None or spec_of(key).kind == "secret":
+        return None
+    return str(int(value) if isinstance(value, bool) else value)
+
+
 def _checked(deployment: Deployment, key: str, value: str | UseDefault) -> str | UseDefault:
     """Return what may be stored; raise ValueError with what to do."""
     spec = spec_of(key)

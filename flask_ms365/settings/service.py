@@ -45,7 +45,9 @@ class Settings:
     def effective(self, key: str) -> Effective:
         """Return the value of ``key`` that holds now, with its source."""
         spec_of(key)
-        return self.read().effective(key)
+        row = self._session.get(Setting, key, populate_existing=True)
+        rows = {key: row} if row else {}
+        return Snapshot(rows, None, deployment=self.deployment, keyring=self._keyring).effective(key)
 
     def read(self) -> Snapshot:
         """Return all settings at once: two small statements."""
@@ -158,8 +160,12 @@ class Settings:
         return row
 
     def _audit(self, before: Snapshot, after: Snapshot, key: str, actor: str | None, version: int) -> None:
-        detail = {"old": rules.told(before, key), "new": rules.told(after, key), "version": version}
-        audit.record(self._session, "setting.saved", at=self._clock(), actor=actor, target=key, **detail)
+        told = {
+            "old": rules.told(before, key),
+            "new": rules.told(after, key),
+            "default": rules.told_default(after, key),
+        }
+        audit.record(self._session, "setting.saved", at=self._clock(), actor=actor, target=key, version=version, **told)
 
     def _announce(self, changed: list[str], was_on: bool, is_on: bool, actor: str | None) -> None:
         if changed:

@@ -232,8 +232,8 @@ def test_the_audit_names_who_changed_what(host: Host) -> None:
     with host.app.app_context():
         events = host.app.extensions["sqlalchemy"].session.scalars(select(AuditEvent)).all()
     assert [(event.actor, event.target, event.detail) for event in events] == [
-        ("ana", "tenant_id", {"new": "contoso.com"}),
-        ("ana", "client_secret", {"new": "replaced"}),
+        ("ana", "tenant_id", {"old": None, "new": "contoso.com", "default": None, "version": 1}),
+        ("ana", "client_secret", {"old": None, "new": {"starts_with": "can"}, "default": None, "version": 1}),
     ]
 
 
