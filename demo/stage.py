@@ -19,6 +19,8 @@ from demo.app import create_app
 from flask_ms365.simulator import LoadReport, Mailbox, Simulator
 
 HOST = "127.0.0.1"
+# by its name: Entra's form takes http for localhost alone
+NAME = "localhost"
 SAMPLE_MAIL = Path(__file__).parent / "mail"
 
 
@@ -52,7 +54,7 @@ def open_stage(*, port: int, data_dir: Path | None, mail_dir: Path, is_quiet: bo
     if is_quiet:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with _data_dir(data_dir) as folder, _bound_socket(port) as bound, Simulator(port=0) as simulator:
-        url = f"http://{HOST}:{bound.getsockname()[1]}"
+        url = f"http://{NAME}:{bound.getsockname()[1]}"
         people = {user.id: _hire(simulator, user.id, user.name, user.password) for user in USERS.values()}
         registration = simulator.register_app(redirect_uris=[f"{url}/ms365/oauth/callback"], name="Contoso Cycles")
         app = create_app(data_dir=folder, authority_url=simulator.url, graph_url=simulator.url, public_base_url=url)

@@ -33,6 +33,8 @@ class SettingSpec:
     is_required: bool = False
     choices: tuple[tuple[str, str], ...] = ()
     unit: str = ""
+    # what the number 0 stands for, where it is more than none of the unit
+    zero: str = ""
 
     @property
     def config_key(self) -> str:
@@ -131,6 +133,7 @@ CATALOG: tuple[SettingSpec, ...] = (
         default="0",
         is_required=True,
         unit=Words("days"),
+        zero=Words("All mail"),
     ),
 )
 

@@ -86,6 +86,8 @@ def shown_value(spec: SettingSpec, effective: Effective, snapshot: Snapshot) -> 
         return Words("On") if value else Words("Off")
     if spec.kind == "choice":
         return dict(spec.choices)[str(value)]
+    if value == 0 and spec.zero:
+        return spec.zero
     return Words("%(number)s %(unit)s", number=value, unit=spec.unit) if spec.unit else value
 
 
