@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_ms365.assets import fingerprint, folder
 from flask_ms365.permissions import Permission
 from flask_ms365.state import current_state
-from flask_ms365.web import gallery, messages, my_email, settings, setup
+from flask_ms365.web import gallery, language, messages, my_email, settings, setup
 from flask_ms365.web.access import guard
 from flask_ms365.web.csp import page_policy
 from flask_ms365.web.problem import not_found
@@ -52,6 +52,15 @@ ROUTES = (
     Route("/_gallery", "gallery", gallery.gallery, _ADMIN),
 )
 
+# for every template, also those that are imported without context. Ours call the first ``_``: not here, since a host's
+# layout, which our pages extend, may have a ``_`` of its own
+_GLOBALS: dict[str, Callable[..., str]] = {
+    "ms365_text": language.translated,
+    "ms365_number": language.number,
+    "ms365_time": language.time_of,
+    "ms365_date": language.date_of,
+}
+
 _BY_ENDPOINT = {route.endpoint: route for route in ROUTES}
 
 
@@ -69,6 +78,8 @@ def create_blueprint() -> Blueprint:
     blueprint.before_request(_guard)
     blueprint.after_request(_harden)
     blueprint.context_processor(template_context)
+    for name, function in _GLOBALS.items():
+        blueprint.add_app_template_global(function, name)
     return blueprint
 
 

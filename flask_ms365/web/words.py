@@ -11,6 +11,8 @@ from flask import current_app, request, url_for
 from flask_ms365.assets import fingerprint
 from flask_ms365.permissions import Permission
 from flask_ms365.web.access import is_allowed
+from flask_ms365.web.language import document_language, translated
+from flask_ms365.words import Words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,26 +40,22 @@ class NavItem:
 
 # endpoint, label, who sees it: those who have one of the permissions
 _NAV = (
-    ("settings", "Settings", (Permission.MANAGE_SETTINGS,)),
-    ("setup", "Setup guide", (Permission.MANAGE_SETTINGS,)),
-    ("my_email", "My email", (Permission.OWN_MAILBOX,)),
-    ("messages", "Messages", (Permission.OWN_MAILBOX, Permission.READ_MAIL)),
+    ("settings", Words("Settings"), (Permission.MANAGE_SETTINGS,)),
+    ("setup", Words("Setup guide"), (Permission.MANAGE_SETTINGS,)),
+    ("my_email", Words("My email"), (Permission.OWN_MAILBOX,)),
+    ("messages", Words("Messages"), (Permission.OWN_MAILBOX, Permission.READ_MAIL)),
 )
 
 
 def template_context() -> dict[str, Any]:
     """Return the functions and values that our templates share."""
     return {
-        "_": _text,
         "ms365_base_template": current_app.config["MS365_BASE_TEMPLATE"],
         "ms365_static": _static,
         "ms365_nav": _nav(),
         "notices": [],
+        **document_language(),
     }
-
-
-def _text(text: str, **values: Any) -> str:
-    return text % values if values else text
 
 
 def _static(name: str) -> str:
@@ -67,7 +65,7 @@ def _static(name: str) -> str:
 def _nav() -> list[NavItem]:
     here = (request.endpoint or "").rpartition(".")[2]
     return [
-        NavItem(label=label, url=url_for(f".{endpoint}"), is_current=endpoint == here)
+        NavItem(label=translated(label), url=url_for(f".{endpoint}"), is_current=endpoint == here)
         for endpoint, label, permissions in _NAV
         if any(is_allowed(permission) for permission in permissions)
     ]
