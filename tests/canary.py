@@ -33,7 +33,8 @@ class Canary(logging.Handler):
 
     def leaks(self) -> list[str]:
         """Return where a part of a secret was said."""
-        pieces = {piece for secret in self.secrets for piece in _pieces(secret)}
+        everything = "\n".join(self.said)  # looked through once a piece, not once a piece and text
+        pieces = {piece for secret in self.secrets for piece in _pieces(secret) if piece in everything}
         return [text[:200] for text in self.said if any(piece in text for piece in pieces)]
 
 
