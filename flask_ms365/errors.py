@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree. An error's docstring is its default message; each message says what to do.
+"""What can go wrong, as one tree. Each error has a message for people, which says what to do.
 
 ::
 
@@ -32,24 +32,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from flask_ms365.words import Words
+
 
 class MS365Error(Exception):
-    """Something went wrong with Microsoft 365."""
+    """The root of the tree. ``message`` is what an error says of itself, where its place knows no more."""
+
+    message: str = Words("Something went wrong with Microsoft 365.")
 
     def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or (type(self).__doc__ or "").strip())
+        super().__init__(message or self.message)
+
+    @property
+    def words(self) -> str:
+        """What ``str()`` gives, still translatable: :class:`Words`, where the sentence is ours."""
+        words: str = self.args[0]
+        return words
 
 
 class ConfigurationError(MS365Error):
-    """The extension is not set up correctly in this app."""
+    """The host's code or app.config is wrong. It is told to programmers, and so in English only."""
 
 
 class NotConfigured(MS365Error):
-    """Microsoft 365 is not set up yet. Fill in the settings page first."""
+    """A setting that is needed is not there yet."""
+
+    message = Words("Microsoft 365 is not set up yet. Fill in the settings page first.")
 
 
 class InvalidSettings(MS365Error):
-    """Nothing was saved. Correct the marked fields."""
+    """A save was refused. ``problems`` says why, setting by setting."""
 
     def __init__(self, problems: Mapping[str, str]) -> None:
         super().__init__(" ".join(problems.values()))
@@ -57,41 +69,50 @@ class InvalidSettings(MS365Error):
 
 
 class SettingsChanged(MS365Error):
-    """Somebody else saved these settings in the meantime. Look at the values below and save again."""
+    """Somebody else saved in between."""
+
+    message = Words("Somebody else saved these settings in the meantime. Look at the values below and save again.")
 
 
 class EncryptionError(MS365Error):
-    """A secret could not be sealed or opened."""
+    """The keyring cannot be used for a secret."""
+
+    message = Words("A secret could not be sealed or opened.")
 
 
 class NoEncryptionKey(EncryptionError):
-    """No encryption key is set, so nothing secret can be stored.
+    """Nothing secret can be stored."""
 
-    Run "flask ms365 keys generate" and put the result into MS365_ENCRYPTION_KEYS.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(" ".join((type(self).__doc__ or "").split()))
+    message = Words(
+        "No encryption key is set, so nothing secret can be stored. "
+        'Run "flask ms365 keys generate" and put the result into MS365_ENCRYPTION_KEYS.'
+    )
 
 
 class KeyMissing(EncryptionError):
-    """A stored secret was sealed with a key that is not in MS365_ENCRYPTION_KEYS."""
+    """A stored secret was sealed with a key that is not in the ring."""
 
     def __init__(self, key_id: str) -> None:
-        super().__init__(f"A stored secret needs the encryption key {key_id}. Add it to MS365_ENCRYPTION_KEYS.")
+        super().__init__(
+            Words("A stored secret needs the encryption key %(key)s. Add it to MS365_ENCRYPTION_KEYS.", key=key_id)
+        )
         self.key_id = key_id
 
 
 class Tampered(EncryptionError):
-    """A stored secret is damaged or was copied from another place. Enter it again."""
+    """A stored secret was sealed for another place, or is damaged."""
+
+    message = Words("A stored secret is damaged or was copied from another place. Enter it again.")
 
 
 class AppendOnly(MS365Error):
-    """The audit log is append-only: its entries are neither changed nor deleted."""
+    """An entry of the audit log was about to be changed or deleted."""
+
+    message = Words("The audit log is append-only: its entries are neither changed nor deleted.")
 
 
 class SignInFailed(MS365Error):
-    """The sign-in did not work. Try again."""
+    """A sign-in ended without a connection. ``check`` names what it did not pass."""
 
     def __init__(self, check: str, message: str, *, next_step: str = "", code: str = "", trace: str = "") -> None:
         super().__init__(message)
@@ -102,29 +123,45 @@ class SignInFailed(MS365Error):
 
 
 class TokenError(MS365Error):
-    """Microsoft did not give a token."""
+    """The token endpoint refused or could not be used."""
 
-    def __init__(self, message: str | None = None, *, error: str = "", code: str = "", trace: str = "") -> None:
+    message = Words("Microsoft did not give a token.")
+
+    def __init__(
+        self, message: str | None = None, *, error: str = "", code: str = "", trace: str = "", advice: object = None
+    ) -> None:
         super().__init__(message)
         self.error = error
         self.code = code
         self.trace = trace
+        # identity.advice.Advice, where Microsoft said why
+        self.advice = advice
 
 
 class SignInNeeded(TokenError):
-    """Microsoft ended this sign-in. Sign in again."""
+    """One connection's grant is dead."""
+
+    message = Words("Microsoft ended this sign-in. Sign in again.")
 
 
 class AppRefused(TokenError):
-    """Microsoft refused the app registration. Check client ID, client secret and tenant on the settings page."""
+    """Client id, secret or tenant were refused: every mailbox is concerned."""
+
+    message = Words(
+        "Microsoft refused the app registration. Check client ID, client secret and tenant on the settings page."
+    )
 
 
 class TokenUnavailable(TokenError):
-    """Microsoft's sign-in service could not be used just now."""
+    """No token for the moment: keep the refresh token and come back later."""
+
+    message = Words("Microsoft's sign-in service could not be used just now.")
 
 
 class GraphError(MS365Error):
-    """Microsoft Graph refused a request."""
+    """A refused Graph request, with its status, code and request id."""
+
+    message = Words("Microsoft Graph refused a request.")
 
     def __init__(
         self,
@@ -135,7 +172,9 @@ class GraphError(MS365Error):
         request_id: str = "",
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(message or f"{(type(self).__doc__ or '').strip()} (HTTP {status} {code})")
+        super().__init__(
+            message or Words("%(message)s (HTTP %(status)s %(code)s)", message=self.message, status=status, code=code)
+        )
         self.status = status
         self.code = code
         self.request_id = request_id
@@ -143,32 +182,48 @@ class GraphError(MS365Error):
 
 
 class Unauthorized(GraphError):
-    """Microsoft Graph did not accept the access token."""
+    """401, also after a new token."""
+
+    message = Words("Microsoft Graph did not accept the access token.")
 
 
 class NotFound(GraphError):
-    """Microsoft Graph does not know this item."""
+    """404: the item is not there, or not for this account."""
+
+    message = Words("Microsoft Graph does not know this item.")
 
 
 class DeltaExpired(GraphError):
-    """The delta cursor of this folder is no longer valid; the folder is read again."""
+    """The cursor of one folder is dead."""
+
+    message = Words("The delta cursor of this folder is no longer valid; the folder is read again.")
 
 
 class Throttled(GraphError):
-    """Microsoft asked us to slow down."""
+    """429: come back after ``retry_after`` seconds."""
+
+    message = Words("Microsoft asked us to slow down.")
 
 
 class Unavailable(GraphError):
-    """Microsoft Graph could not be reached or is out of order."""
+    """A 5xx, a time-out or a cut connection."""
+
+    message = Words("Microsoft Graph could not be reached or is out of order.")
 
 
 class SyncStopped(MS365Error):
-    """The run ended early."""
+    """A run ended early, on purpose."""
+
+    message = Words("The run ended early.")
 
 
 class LeaseLost(SyncStopped):
-    """Another worker has taken this mailbox over."""
+    """Another worker holds the mailbox now."""
+
+    message = Words("Another worker has taken this mailbox over.")
 
 
 class SyncSwitchedOff(SyncStopped):
-    """Emails sync was switched off."""
+    """The toggle went off."""
+
+    message = Words("Emails sync was switched off.")

@@ -19,7 +19,8 @@ OURS = "flask_ms365"
 # room -> what it may never import; ``~name`` is an exception to what stands before it
 FORBIDDEN = {
     "config": f"{OURS} ~{OURS}.errors",
-    "errors": OURS,
+    "words": OURS,
+    "errors": f"{OURS} ~{OURS}.words",
     "signals": OURS,
     "assets": OURS,
     "permissions": OURS,
