@@ -16,9 +16,7 @@ from flask_ms365.state import current_state
 from flask_ms365.web.access import is_allowed
 from flask_ms365.web.csp import BODY_POLICY
 from flask_ms365.web.problem import not_found
-
-# no database takes a larger number
-LARGEST_ID = 2**63 - 1
+from flask_ms365.web.row_id import row_id
 
 _KINDS = (("From", None), ("To", "to"), ("Cc", "cc"), ("Bcc", "bcc"), ("Reply to", "reply_to"))
 
@@ -27,7 +25,7 @@ def messages() -> ResponseReturnValue:
     """List messages, newest first."""
     state = current_state()
     mailboxes = _readable()
-    mailbox_id, folder_id, before = (request.args.get(name, type=_id) for name in ("mailbox", "folder", "before"))
+    mailbox_id, folder_id, before = (request.args.get(name, type=row_id) for name in ("mailbox", "folder", "before"))
     ids = [mailbox.id for mailbox in mailboxes if mailbox_id in (None, mailbox.id)]
     page = reading.list_messages(state.session, ids, folder_id=folder_id, before=before)
     chosen: dict[str, Any] = {"folder": folder_id, "mailbox": mailbox_id}
@@ -139,14 +137,6 @@ def _size(size: int | None) -> str:
 
 def _web_link(url: str | None) -> str | None:
     return url if url and url.startswith("https://") else None
-
-
-def _id(text: str) -> int:
-    """Return a row id from a query; ValueError makes Flask ignore the argument."""
-    number = int(text)
-    if not 0 < number <= LARGEST_ID:
-        raise ValueError
-    return number
 
 
 def _sanitised(html: str) -> Markup:

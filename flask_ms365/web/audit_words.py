@@ -1,0 +1,88 @@
+"""What an entry of the audit log says, for people. A new action needs a sentence here, else its name is shown."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask_ms365.settings import SettingSpec, spec_of
+from flask_ms365.words import Words
+
+# area of the page's filter -> its name, and the first parts of the actions in it
+AREAS: dict[str, tuple[Words, tuple[str, ...]]] = {
+    "settings": (Words("Settings"), ("setting", "base_url")),
+    "mailboxes": (Words("Mailboxes"), ("mailbox",)),
+    "check": (Words("Connection check"), ("check",)),
+}
+DOORS: dict[str, Words] = {"page": Words("Page"), "cli": Words("Command line"), "code": Words("Code of the app")}
+
+_SENTENCES: dict[str, Words] = {
+    "base_url.confirmed": Words("Address that people use confirmed: %(target)s"),
+    "mailbox.connected": Words("%(target)s connected"),
+}
+
+# what a terminal would obey, and what would turn the text around it: no name needs any of these
+_HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def visible(text: str | None) -> str:
+    """Return ``text`` with its control characters spelled out: an auditor should see that they are there."""
+    return _HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text or "")
+
+
+def area_of(action: str) -> str:
+    """Return the name of the area that an action belongs to."""
+    prefix = action.partition(".")[0]
+    return next((label for label, prefixes in AREAS.values() if prefix in prefixes), visible(prefix))
+
+
+def sentence(event: Any) -> Words:
+    """Return what happened; of a secret never more than how it starts."""
+    if event.action == "setting.saved":
+        return _setting_saved(event.target or "", event.detail)
+    target = visible(event.target)
+    if event.action in _SENTENCES:
+        return Words(_SENTENCES[event.action], target=target)
+    return Words("%(action)s: %(target)s", action=visible(event.action), target=target)
+
+
+def _setting_saved(key: str, detail: dict[str, Any]) -> Words:
+    old, new = detail.get("old"), detail.get("new")
+    try:
+        spec = spec_of(key)
+    except KeyError:  # of another version of this extension
+        return Words("%(label)s: %(old)s → %(new)s", label=visible(key), old=visible(str(old)), new=visible(str(new)))
+    if spec.kind == "secret":
+        return _secret_saved(spec.label, old, new)
+    default = detail.get("default")
+    values = {"old": _value(spec, old, default), "new": _value(spec, new, default)}
+    return Words("%(label)s: %(old)s → %(new)s", label=spec.label, **values)
+
+
+def _secret_saved(label: str, old: Any, new: Any) -> Words:
+    if not new:
+        return Words("%(label)s removed", label=label)
+    prefix = visible(new["starts_with"])
+    if old and prefix:
+        return Words("%(label)s replaced, starts with %(prefix)s", label=label, prefix=prefix)
+    if old:
+        return Words("%(label)s replaced", label=label)
+    if prefix:
+        return Words("%(label)s stored, starts with %(prefix)s", label=label, prefix=prefix)
+    return Words("%(label)s stored", label=label)
+
+
+def _value(spec: SettingSpec, told: str | None, default: str | None) -> str:
+    if told is None:
+        return Words("default (%(value)s)", value=_in_words(spec, default)) if default else Words("default")
+    return _in_words(spec, told)
+
+
+def _in_words(spec: SettingSpec, text: str) -> str:
+    if not text:
+        return Words("empty")
+    if spec.kind == "toggle":
+        return Words("On") if spec.typed(text) else Words("Off")
+    if spec.unit:
+        return Words("%(number)s %(unit)s", number=visible(text), unit=spec.unit)
+    return dict(spec.choices).get(text, visible(text))
