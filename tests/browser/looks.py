@@ -30,8 +30,9 @@ _CLIPPED = """() => [...document.querySelectorAll(".ms365 *")].filter((element) 
   const { display, overflowX } = getComputedStyle(element);
   if (display.startsWith("inline") && display !== "inline-flex" || !element.clientHeight) return false;
   const isTooTall = element.scrollHeight > element.clientHeight + 1;
-  // what is typed may be longer than its box
-  return isTooTall || overflowX !== "auto" && !element.matches("input") && element.scrollWidth > element.clientWidth + 1;
+  // what is typed may be longer than its box, and a table may scroll
+  const mayBeWider = overflowX === "auto" || element.matches("input");
+  return isTooTall || !mayBeWider && element.scrollWidth > element.clientWidth + 1;
 }).map((element) => element.outerHTML.slice(0, 160))"""
 
 # a link inside a sentence may be as high as its line
