@@ -9,12 +9,14 @@ from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
 from flask_ms365.assets import fingerprint, folder
+from flask_ms365.audit import came_in_by
 from flask_ms365.permissions import Permission
 from flask_ms365.state import current_state
-from flask_ms365.web import gallery, language, messages, my_email, settings, setup
+from flask_ms365.web import audit, check, gallery, language, messages, my_email, settings, setup
 from flask_ms365.web.access import guard
 from flask_ms365.web.csp import page_policy
 from flask_ms365.web.problem import not_found
+from flask_ms365.web.row_id import LARGEST_ID
 from flask_ms365.web.settings_confirm import settings_remove_secret, settings_reset
 from flask_ms365.web.words import template_context
 
@@ -35,13 +37,14 @@ class Route:
 _ADMIN = (Permission.MANAGE_SETTINGS,)
 _OWN = (Permission.OWN_MAILBOX,)
 _READ = (Permission.OWN_MAILBOX, Permission.READ_MAIL)
-_ID = f"int(max={messages.LARGEST_ID})"
+_ID = f"int(max={LARGEST_ID})"
 
 ROUTES = (
     Route("/settings", "settings", settings.settings, _ADMIN, ("GET", "POST")),
     Route("/settings/remove-secret", "settings_remove_secret", settings_remove_secret, _ADMIN, ("GET", "POST")),
     Route("/settings/reset", "settings_reset", settings_reset, _ADMIN, ("GET", "POST")),
     Route("/setup", "setup", setup.setup, _ADMIN),
+    Route("/check", "check", check.check, _ADMIN, ("GET", "POST")),
     Route("/my-email", "my_email", my_email.my_email, _OWN),
     Route("/my-email/connect", "my_email_connect", my_email.my_email_connect, _OWN, ("POST",)),
     # the answer belongs to a flow, whose user is checked by the flow itself, in its order
@@ -49,6 +52,8 @@ ROUTES = (
     Route("/messages", "messages", messages.messages, _READ),
     Route(f"/messages/<{_ID}:message_id>", "message", messages.message, _READ),
     Route(f"/messages/<{_ID}:message_id>/body", "message_body", messages.message_body, _READ),
+    Route("/audit", "audit", audit.audit, _ADMIN),
+    Route("/audit.csv", "audit_csv", audit.audit_csv, _ADMIN),
     Route("/_gallery", "gallery", gallery.gallery, _ADMIN),
 )
 
@@ -90,6 +95,7 @@ def _guard() -> ResponseReturnValue | None:
     route = _BY_ENDPOINT.get(endpoint)
     if route is None:
         return not_found()
+    came_in_by("page", ip=request.remote_addr)
     if not route.permissions and current_state().authorize is not None:
         return None
     return guard(route.permissions or _OWN)
