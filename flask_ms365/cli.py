@@ -11,6 +11,7 @@ from flask.cli import with_appcontext
 from sqlalchemy import func, select
 
 from flask_ms365.audit import came_in_by
+from flask_ms365.check.command import check
 from flask_ms365.crypto import generate_key
 from flask_ms365.jobs.worker import Worker
 from flask_ms365.mailboxes.status import MailboxStatus, all_statuses
@@ -29,6 +30,7 @@ def ms365_cli() -> None:
 
 
 ms365_cli.add_command(settings_cli)
+ms365_cli.add_command(check)
 
 
 @ms365_cli.command()

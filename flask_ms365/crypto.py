@@ -29,6 +29,9 @@ class Keyring:
     def __init__(self, keys: list[str]) -> None:
         self._fernets = {key_id(key): _fernet(key) for key in keys}
 
+    def __len__(self) -> int:
+        return len(self._fernets)
+
     def __bool__(self) -> bool:
         return bool(self._fernets)
 

@@ -9,6 +9,10 @@ from typing import Any, TypeVar
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
 
+from flask_ms365.check.chain import HostCheck
+from flask_ms365.check.outcome import Outcome
+from flask_ms365.check.runs import Check
+from flask_ms365.check.subject import subject_of
 from flask_ms365.cli import ms365_cli
 from flask_ms365.config import apply_defaults
 from flask_ms365.crypto import keyring_from
@@ -37,6 +41,7 @@ from flask_ms365.web.blueprint import create_blueprint
 from flask_ms365.web.csp import csp_sources
 
 HandlerT = TypeVar("HandlerT", bound=Handler)
+HostCheckT = TypeVar("HostCheckT", bound=Callable[[], Outcome])
 ReportT = TypeVar("ReportT", RunReport, TickReport)
 
 
@@ -66,6 +71,7 @@ class MS365:
     def __init__(self, app: Flask | None = None, *, clock: Callable[[], datetime] = _utc_now, **options: Any) -> None:
         self._clock = clock
         self._handlers: list[Handler] = []
+        self._host_checks: list[HostCheck] = []
         if app is not None:
             self.init_app(app, **options)
 
@@ -126,6 +132,19 @@ class MS365:
         self._handlers.append(handler)
         return handler
 
+    def check(self, name: str) -> Callable[[HostCheckT], HostCheckT]:
+        """Register a step of the host's own for the connection check, in the page and at the command line.
+
+        The function takes nothing and returns what ``passed``, ``warning``, ``failed`` or ``not_checked`` of
+        :mod:`flask_ms365.check` make. May be used before :meth:`init_app`.
+        """
+
+        def register(check: HostCheckT) -> HostCheckT:
+            self._host_checks.append((name, check))
+            return check
+
+        return register
+
     def csp_sources(self) -> dict[str, list[str]]:
         """Return what a host's Content-Security-Policy must allow for our pages, by directive."""
         return csp_sources(current_state())
@@ -176,6 +195,12 @@ class MS365:
             keyring=keyring,
             settings=settings,
             drafts=Drafts(session=session, keyring=keyring, clock=clock),
+            check=Check(
+                session=session,
+                clock=clock,
+                subject=lambda address: subject_of(current_state(), clients, app.config, address),
+                host_checks=self._host_checks,
+            ),
             registration=registration,
             connect=connect,
             runner=runner,

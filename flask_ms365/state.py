@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from flask import current_app
 
 from flask_ms365.errors import ConfigurationError
+from flask_ms365.words import Words
 
 if TYPE_CHECKING:
+    from flask_ms365.check.runs import Check
     from flask_ms365.crypto import Keyring
     from flask_ms365.identity.registration import AppRegistration
     from flask_ms365.jobs.hook import EmailSyncJob, JobHook
@@ -35,6 +37,7 @@ class State:
     settings: Settings
     registration: Callable[[], AppRegistration]
     drafts: Drafts
+    check: Check
     connect: Connect
     runner: Runner
     hook: JobHook
@@ -47,6 +50,14 @@ class State:
     # why the engine did not take the job, for the settings page
     hook_problem: str = ""
 
+    @property
+    def engine(self) -> str:
+        """The name of the engine that ticks; empty where the host's hook cannot say."""
+        try:
+            return self.hook.status().engine
+        except Exception:  # see reconcile_job
+            return ""
+
     def reconcile_job(self, is_on: bool) -> None:
         """Register or unregister the job. A scheduler that is out of order must not fail a save: it is a warning."""
         try:
@@ -57,7 +68,7 @@ class State:
             self.hook_problem = ""
         except Exception as exc:  # a hook is the host's code, with a broker behind it
             _log.warning("hook.failed", extra={"event": "hook.failed"}, exc_info=True)
-            self.hook_problem = f"The job scheduler did not take the change ({type(exc).__name__})."
+            self.hook_problem = Words("The job scheduler did not take the change (%(kind)s).", kind=type(exc).__name__)
 
     def register_if_on(self) -> None:
         """Bring a process that has just started up to what the toggle says."""

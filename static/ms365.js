@@ -37,5 +37,29 @@ addEventListener("beforeunload", (event) => {
   if ([...document.querySelectorAll(GUARDED)].some(changed)) event.preventDefault();
 });
 
+// The check runs one step a request, so that its rows fill in while one looks; without this the form runs them all at once.
+async function runSteps(form) {
+  const region = document.getElementById(form.dataset.ms365Steps);
+  const done = form.querySelector("[data-ms365-done]");
+  const data = new FormData(form);
+  data.set("step", "next");
+  done.textContent = "";
+  for (let next = ""; next !== null; next = region.querySelector("[data-ms365-next]")?.dataset.ms365Next ?? null) {
+    if (next) data.set("run", next);
+    const answer = await fetch(form.action, { method: "POST", body: data });
+    if (!answer.ok) return form.submit();
+    region.innerHTML = await answer.text();
+  }
+  history.replaceState(null, "", region.querySelector("[data-ms365-address]").dataset.ms365Address);
+  done.textContent = done.dataset.ms365Done;
+  scan(region);
+}
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.dataset.ms365Steps) return;
+  event.preventDefault();
+  runSteps(event.target);
+});
+
 document.addEventListener("ms365:scan", ({ target }) => scan(target));
 scan();

@@ -7,13 +7,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from flask_ms365.errors import TokenUnavailable
+from flask_ms365.identity.discovery import fetch
 from flask_ms365.identity.registration import AppRegistration
+from flask_ms365.words import Words
 
 _KEEP = timedelta(hours=24)
-_LARGEST = 1024 * 1024
 _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _ANY_TENANT = {"common", "organizations"}
 
@@ -72,12 +72,12 @@ class SigningKeys:
             return fresh
 
     def _fetch(self, registration: AppRegistration) -> TenantKeys:
-        discovery = _get(registration.discovery_url, _Discovery)
+        discovery = fetch(registration.discovery_url).decode(_Discovery)
         if not _is_issuer_of(registration, discovery.issuer):
-            raise TokenUnavailable("Microsoft's discovery document names another issuer than expected.")
+            raise TokenUnavailable(Words("Microsoft's discovery document names another issuer than expected."))
         if not discovery.jwks_uri.startswith(f"{registration.authority}/"):
-            raise TokenUnavailable("Microsoft's discovery document keeps its keys on another host.")
-        keys = _get(discovery.jwks_uri, _KeyList).keys
+            raise TokenUnavailable(Words("Microsoft's discovery document keeps its keys on another host."))
+        keys = fetch(discovery.jwks_uri).decode(_KeyList).keys
         return TenantKeys(discovery.issuer, {key.kid: key for key in keys}, self._clock())
 
 
@@ -90,25 +90,3 @@ def _is_issuer_of(registration: AppRegistration, issuer: str) -> bool:
     if tenant in _ANY_TENANT:
         return named == "{tenantid}"
     return named == tenant if _GUID.fullmatch(tenant) else bool(_GUID.fullmatch(named))
-
-
-def _get(url: str, kind: Any) -> Any:
-    # imported late: sign-ins need them once a day, and pages never
-    import msgspec
-    import urllib3
-
-    try:
-        with urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=5, read=10)) as pool:
-            response = pool.request("GET", url, redirect=False, preload_content=False)
-            body = response.read(_LARGEST + 1)
-            response.release_conn()
-    except urllib3.exceptions.HTTPError as exc:
-        raise TokenUnavailable(f"Microsoft's sign-in service could not be reached ({type(exc).__name__}).") from None
-    if response.status == 400:
-        raise TokenUnavailable("Microsoft does not know this tenant. Check the Directory (Tenant) ID.", code="90002")
-    if response.status != 200 or len(body) > _LARGEST:
-        raise TokenUnavailable(f"Microsoft's sign-in service answered {response.status}.")
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError:
-        raise TokenUnavailable("Microsoft's sign-in service answered something that is no key document.") from None

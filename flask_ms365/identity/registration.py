@@ -17,6 +17,8 @@ class AppRegistration:
     tenant: str
     authority: str
     graph: str
+    # the cloud's key, see clouds.py; authority and graph are its origins unless the deployment names others
+    cloud: str = "global"
     # the secret that the present one replaced, while nobody knows yet whether the new one works
     previous_secret: str | None = field(default=None, repr=False)
     # called once Microsoft has taken the new one

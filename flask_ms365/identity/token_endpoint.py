@@ -112,7 +112,7 @@ def _ask(registration: AppRegistration, form: Mapping[str, str], redirect_uri: s
 def _refusal(error: str, description: str, *, login: str) -> TokenError:
     advice = advise(error, description, login=login)
     kind = SignInNeeded if error in _ENDS_SIGN_IN else AppRefused if error in _ENDS_ALL else TokenUnavailable
-    return kind(advice.text, error=error, code=advice.code, trace=advice.trace)
+    return kind(advice.text, error=error, code=advice.code, trace=advice.trace, advice=advice)
 
 
 def _pair(token: Any, old_refresh_token: str | None = None) -> TokenPair:

@@ -5,7 +5,6 @@ A secret that was typed cannot be shown again, so without this it would have to 
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,10 +15,10 @@ from sqlalchemy import delete, select
 from flask_ms365.crypto import Keyring
 from flask_ms365.models import SettingsDraft, write_transaction
 from flask_ms365.models.base import AnySession
-from flask_ms365.settings.catalog import spec_of
 from flask_ms365.settings.values import USE_DEFAULT, Changes, UseDefault
 
 _LIFE = timedelta(minutes=15)
+_SECRET = "client_secret"
 
 
 @dataclass(kw_only=True)
@@ -34,13 +33,13 @@ class Drafts:
         """Store ``changes``, secrets sealed, and return what names them to ``user_id`` alone."""
         draft_id, now = secrets.token_hex(16), self.clock()
         texts = {key: None if isinstance(value, UseDefault) else value for key, value in changes.items()}
-        hidden = {key: text for key, text in texts.items() if text and spec_of(key).kind == "secret"}
+        secret = texts.pop(_SECRET) if texts.get(_SECRET) else None
         draft = SettingsDraft(
             id=draft_id,
             user_id=user_id,
             version=version,
-            changes={key: text for key, text in texts.items() if key not in hidden},
-            sealed=self.keyring.seal(json.dumps(hidden), _context(draft_id)) if hidden else None,
+            changes=texts,
+            sealed=self.keyring.seal(secret, _context(draft_id)) if secret else None,
             expires_at=now + _LIFE,
         )
         with write_transaction(self.session):
@@ -57,7 +56,7 @@ class Drafts:
                 return None
             texts, version = dict(draft.changes), draft.version
             if draft.sealed:
-                texts |= json.loads(self.keyring.open(draft.sealed, _context(draft_id)))
+                texts[_SECRET] = self.keyring.open(draft.sealed, _context(draft_id))
             self.session.delete(draft)
         return {key: USE_DEFAULT if text is None else text for key, text in texts.items()}, version
 

@@ -43,4 +43,5 @@ def registration_of(snapshot: Snapshot, config: Mapping[str, Any]) -> AppRegistr
         tenant=values["tenant_id"],
         authority=config["MS365_AUTHORITY_URL"] or cloud.login,
         graph=config["MS365_GRAPH_URL"] or cloud.graph,
+        cloud=cloud.key,
     )

@@ -40,6 +40,8 @@ _READ = (Permission.OWN_MAILBOX, Permission.READ_MAIL)
 _ID = f"int(max={LARGEST_ID})"
 
 ROUTES = (
+    Route("/", "overview", overview.overview, _ADMIN),
+    Route("/dismiss", "dismiss", expiry.dismiss, _ADMIN, ("POST",)),
     Route("/settings", "settings", settings.settings, _ADMIN, ("GET", "POST")),
     Route("/settings/remove-secret", "settings_remove_secret", settings_remove_secret, _ADMIN, ("GET", "POST")),
     Route("/settings/reset", "settings_reset", settings_reset, _ADMIN, ("GET", "POST")),

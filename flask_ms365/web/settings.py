@@ -8,10 +8,12 @@ from typing import Any
 from flask import current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from flask_ms365.check import StepResult
 from flask_ms365.errors import EncryptionError, InvalidSettings, NoEncryptionKey, NotConfigured, SettingsChanged
 from flask_ms365.settings import CATALOG, Changes, Snapshot
 from flask_ms365.settings.registration import registration_of
 from flask_ms365.state import State, current_state
+from flask_ms365.web.check import present_address
 from flask_ms365.web.conflict import Conflict, conflict_with
 from flask_ms365.web.forms import CsrfForm, posted_changes, settings_form
 from flask_ms365.web.redirect_uri import present_base_url, redirect_uri
@@ -55,17 +57,21 @@ def _save_and_check(state: State, snapshot: Snapshot, form: CsrfForm) -> Respons
     if failure is not None:
         return _failed_check(state, form, changes, failure)
     refusal = _store(state, changes, _version(form))
-    return refusal or redirect(url_for(".check", run=state.check.run_all(state.current_user_id()).id), 303)
+    return refusal or redirect(url_for(".check", run=_run_check(state)), 303)
 
 
-def _failed_check(state: State, form: CsrfForm, changes: Changes, failure: Any) -> str:
+def _run_check(state: State) -> int:
+    return state.check.run_all(actor=state.current_user_id(), address=present_address())
+
+
+def _failed_check(state: State, form: CsrfForm, changes: Changes, failure: StepResult) -> str:
     """Say why, and keep what was typed for those who know better."""
     user_id, notices = state.current_user_id() or "", []
     try:
         draft = state.drafts.keep(changes, version=_version(form), user_id=user_id)
     except NoEncryptionKey as exc:
         draft, notices = None, [_not_saved(exc.args[0])]
-    return _page(fresh_snapshot(), form, notices=notices, failed_check={"result": failure, "draft": draft})
+    return _page(fresh_snapshot(), form, notices=notices, failed_check={"outcome": failure.outcome, "draft": draft})
 
 
 def _save_anyway(state: State, snapshot: Snapshot, form: CsrfForm) -> ResponseReturnValue:

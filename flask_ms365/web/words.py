@@ -11,7 +11,9 @@ from flask import current_app, request, url_for
 from flask_ms365.assets import fingerprint
 from flask_ms365.permissions import Permission
 from flask_ms365.web.access import is_allowed
+from flask_ms365.web.expiry import expiry_banner
 from flask_ms365.web.language import document_language, translated
+from flask_ms365.web.snapshot import current_summary
 from flask_ms365.words import Words
 
 
@@ -40,10 +42,13 @@ class NavItem:
 
 # endpoint, label, who sees it: those who have one of the permissions
 _NAV = (
+    ("overview", Words("Overview"), (Permission.MANAGE_SETTINGS,)),
     ("settings", Words("Settings"), (Permission.MANAGE_SETTINGS,)),
     ("setup", Words("Setup guide"), (Permission.MANAGE_SETTINGS,)),
+    ("check", Words("Connection check"), (Permission.MANAGE_SETTINGS,)),
     ("my_email", Words("My email"), (Permission.OWN_MAILBOX,)),
     ("messages", Words("Messages"), (Permission.OWN_MAILBOX, Permission.READ_MAIL)),
+    ("audit", Words("Audit log"), (Permission.MANAGE_SETTINGS,)),
 )
 
 
@@ -52,7 +57,8 @@ def template_context() -> dict[str, Any]:
     return {
         "ms365_base_template": current_app.config["MS365_BASE_TEMPLATE"],
         "ms365_static": _static,
-        "ms365_nav": _nav(),
+        "ms365_nav": nav(),
+        "ms365_banner": expiry_banner(),
         "notices": [],
         **document_language(),
     }
@@ -62,10 +68,25 @@ def _static(name: str) -> str:
     return url_for(".static", filename=name, v=fingerprint(name))
 
 
-def _nav() -> list[NavItem]:
-    here = (request.endpoint or "").rpartition(".")[2]
+def nav() -> list[NavItem]:
+    """Return the pages that the visitor may use, from a request to any page of the host.
+
+    The badge on the first counts the mailboxes that need a person: one statement.
+    """
+    mount = _mount()
+    allowed = {permission for permission in Permission if is_allowed(permission)}
     return [
-        NavItem(label=translated(label), url=url_for(f".{endpoint}"), is_current=endpoint == here)
+        NavItem(
+            label=translated(label),
+            url=url_for(f"{mount}.{endpoint}"),
+            is_current=request.endpoint == f"{mount}.{endpoint}",
+            badge=current_summary().need_a_person or None if endpoint == "overview" else None,
+        )
         for endpoint, label, permissions in _NAV
-        if any(is_allowed(permission) for permission in permissions)
+        if allowed.intersection(permissions)
     ]
+
+
+def _mount() -> str:
+    """Return the full name of our blueprint: a host may have nested it."""
+    return next(name for name in current_app.blueprints if name.rpartition(".")[2] == "ms365")

@@ -1,0 +1,117 @@
+"""The steps that ask the sign-in service: is it there, does it know the tenant, does it take the credentials?
+
+They look at a registration alone, so that new values can be checked before they are saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from flask_ms365.check.outcome import Outcome, failed, not_checked, passed, warning
+from flask_ms365.errors import AppRefused, TokenError, TokenUnavailable
+from flask_ms365.identity.advice import Advice
+from flask_ms365.identity.clouds import CLOUDS
+from flask_ms365.identity.discovery import fetch
+from flask_ms365.identity.registration import AppRegistration
+from flask_ms365.identity.token_endpoint import prove_credentials
+from flask_ms365.settings.checks import ANY_TENANT
+from flask_ms365.words import Words
+
+_CLOCK_IS_OFF, _CLOCK_IS_WRONG = 60, 300  # seconds; a token is valid from now on, give or take a minute
+
+_SET_CLOCK = Words("Set this server's clock, best by NTP. Tokens and sign-ins depend on it.")
+_LATER = Words("Try again in a few minutes.")
+_CHOOSE_CLOUD = Words("Choose the right Microsoft cloud on the settings page.")
+_OLD_SECRET_SERVES = Words("The new client secret does not work; the one it replaced still serves.")
+
+
+@dataclass(frozen=True)
+class _TenantDocument:
+    issuer: str
+    msgraph_host: str = ""
+
+
+def reach(authority: str, clock: Callable[[], datetime]) -> Outcome:
+    """Read a document that is there for everybody, and compare clocks."""
+    host = urlsplit(authority).netloc
+    try:
+        answer = fetch(f"{authority}/common/v2.0/.well-known/openid-configuration")
+    except TokenUnavailable as exc:
+        return failed(exc.words, Words("Let this server reach %(host)s over https.", host=host))
+    if answer.status >= 500:
+        return warning(Words("%(host)s answered %(status)s.", host=host, status=answer.status), _LATER)
+    off = abs(round((clock() - answer.date).total_seconds())) if answer.date else 0
+    took = round(answer.seconds * 1000)
+    said = Words("%(host)s in %(took)s ms, clock %(off)s s off", host=host, took=took, off=off)
+    if off >= _CLOCK_IS_WRONG:
+        return failed(said, _SET_CLOCK)
+    return warning(said, _SET_CLOCK) if off >= _CLOCK_IS_OFF else passed(said)
+
+
+def tenant(registration: AppRegistration) -> Outcome:
+    """Read the tenant's own document: does it exist, and is it in the chosen cloud?"""
+    try:
+        document = fetch(registration.discovery_url).decode(_TenantDocument)
+    except TokenUnavailable as exc:
+        return refused(exc)
+    is_here = document.issuer.startswith(f"{registration.authority}/")
+    if is_here and document.msgraph_host in ("", _graph_host(registration.cloud)):
+        return passed(registration.tenant)
+    homes = [cloud.label for key, cloud in CLOUDS.items() if _graph_host(key) == document.msgraph_host]
+    next_step = Words("Choose %(cloud)s as Microsoft cloud.", cloud=homes[0]) if homes else _CHOOSE_CLOUD
+    return failed(Words("The tenant is in another Microsoft cloud."), next_step, endpoint="settings")
+
+
+def credentials(registration: AppRegistration) -> Outcome:
+    """Ask for an app-only token with the newest secret; where that fails, see whether the one before it serves."""
+    if registration.tenant in ANY_TENANT:
+        return not_checked(Words("Name your tenant: Microsoft checks credentials only for one tenant."))
+    try:
+        prove_credentials(replace(registration, previous_secret=None))
+    except AppRefused as exc:
+        return _with_the_old_secret(registration, refused(exc))
+    except TokenError as exc:
+        return refused(exc)
+    return passed(Words("Microsoft takes client ID and client secret."))
+
+
+def refused(error: TokenError) -> Outcome:
+    """Return what an error of the sign-in service says; its own trouble is a warning, all else wants a person."""
+    advice = error.advice
+    if not isinstance(advice, Advice):
+        return warning(error.words, _LATER)
+    is_transient = error.error in {"temporarily_unavailable", "server_error"}
+    return (warning if is_transient else failed)(
+        advice.message, advice.next_step, page=advice.page, code=advice.code, details=_details(error.error, advice)
+    )
+
+
+def _with_the_old_secret(registration: AppRegistration, outcome: Outcome) -> Outcome:
+    if registration.previous_secret is None:
+        return outcome
+    try:
+        prove_credentials(registration)
+    except TokenError:
+        return outcome
+    return replace(outcome, state="warning", message=_OLD_SECRET_SERVES)
+
+
+def _details(error: str, advice: Advice) -> tuple[tuple[str, str], ...]:
+    """Return what support will ask for."""
+    found = (
+        (Words("Error"), error),
+        (Words("AADSTS code"), advice.code),
+        (Words("Trace ID"), advice.trace),
+        (Words("Correlation ID"), advice.correlation),
+        (Words("Time"), advice.timestamp),
+        (Words("Microsoft said"), advice.said),
+        (Words("Look up"), advice.look_up),
+    )
+    return tuple((label, value) for label, value in found if value)
+
+
+def _graph_host(cloud: str) -> str:
+    return urlsplit(CLOUDS[cloud].graph).netloc

@@ -1,0 +1,134 @@
+"""Runs of the connection check, stored step by step: they can be linked, and watched while they run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, select
+
+from flask_ms365 import audit
+from flask_ms365.check import microsoft
+from flask_ms365.check.chain import HostCheck, Step, run_step, steps_with
+from flask_ms365.check.outcome import Outcome, StepResult
+from flask_ms365.check.subject import Address, Subject
+from flask_ms365.identity.registration import AppRegistration
+from flask_ms365.models import CheckRun, write_transaction
+from flask_ms365.models.base import AnySession
+from flask_ms365.words import Words
+
+_KEPT = 20
+_PAUSE = timedelta(seconds=10)
+_LONGEST = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run as pages and the command line show it. ``waiting`` are the titles of steps that have not run."""
+
+    id: int
+    started_at: datetime
+    actor: str | None
+    results: tuple[StepResult, ...]
+    waiting: tuple[str, ...]
+    is_running: bool
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many steps ended in which state."""
+        return Counter(result.outcome.state for result in self.results)
+
+
+@dataclass(kw_only=True)
+class Check:
+    """The connection check of one app."""
+
+    session: AnySession
+    clock: Callable[[], datetime]
+    subject: Callable[[Address | None], Subject]
+    host_checks: Sequence[HostCheck]
+
+    def first_failure(self, registration: AppRegistration) -> StepResult | None:
+        """Return what Microsoft has against values that are not saved yet, or None."""
+        self.session.commit()  # no transaction is open while Microsoft is asked
+        asked: tuple[tuple[str, str, Callable[[], Outcome]], ...] = (
+            ("reach", Words("Reach Microsoft"), lambda: microsoft.reach(registration.authority, self.clock)),
+            ("tenant", Words("Tenant"), lambda: microsoft.tenant(registration)),
+            ("credentials", Words("Credentials"), lambda: microsoft.credentials(registration)),
+        )
+        for name, title, ask in asked:
+            outcome = ask()
+            if outcome.state == "failed":
+                return StepResult(name=name, title=title, outcome=outcome)
+        return None
+
+    def recent(self) -> int | None:
+        """Return the id of a run that began a moment ago: nobody needs another one yet."""
+        began = self.clock() - _PAUSE
+        return self.session.scalar(select(CheckRun.id).where(CheckRun.started_at > began).order_by(CheckRun.id.desc()))
+
+    def begin(self, *, actor: str | None) -> int:
+        """Begin a run and return its id."""
+        now = self.clock()
+        with write_transaction(self.session):
+            run = CheckRun(started_at=now, actor=actor, steps=[])
+            self.session.add(run)
+            self.session.flush()
+            self.session.execute(delete(CheckRun).where(CheckRun.id <= run.id - _KEPT))
+            audit.record(self.session, "check.run", at=now, actor=actor)
+            return run.id
+
+    def advance(self, run_id: int, address: Address | None) -> bool:
+        """Run the next step of a run; return whether there are more."""
+        steps, done = self._steps, self._done(run_id)
+        if done is None or len(done) >= len(steps):
+            return False
+        subject = self.subject(address)
+        self.session.commit()  # no transaction is open while Microsoft is asked
+        result = run_step(steps[len(done)], subject, done)
+        return self._store(run_id, len(done), result) < len(steps)
+
+    def run_all(self, *, actor: str | None, address: Address | None) -> int:
+        """Run every step now; return the id of the run."""
+        run_id = self.begin(actor=actor)
+        while self.advance(run_id, address):
+            pass
+        return run_id
+
+    def find(self, run_id: int | None = None) -> Run | None:
+        """Return a run, or the last one."""
+        wanted = select(CheckRun).order_by(CheckRun.id.desc()).limit(1)
+        row = self.session.scalar(wanted if run_id is None else wanted.where(CheckRun.id == run_id))
+        if row is None:
+            return None
+        is_running = row.finished_at is None and self.clock() - row.started_at < _LONGEST
+        return Run(
+            id=row.id,
+            started_at=row.started_at,
+            actor=row.actor,
+            results=tuple(StepResult.from_json(step) for step in row.steps),
+            waiting=tuple(step.title for step in self._steps[len(row.steps) :]) if row.finished_at is None else (),
+            is_running=is_running,
+        )
+
+    @property
+    def _steps(self) -> tuple[Step, ...]:
+        return steps_with(self.host_checks)
+
+    def _done(self, run_id: int) -> list[StepResult] | None:
+        steps = self.session.scalar(select(CheckRun.steps).where(CheckRun.id == run_id))
+        return None if steps is None else [StepResult.from_json(step) for step in steps]
+
+    def _store(self, run_id: int, number: int, result: StepResult) -> int:
+        """Add the result of step ``number``, unless another request was faster; return how many there are."""
+        with write_transaction(self.session):
+            run = self.session.get_one(CheckRun, run_id, populate_existing=True, with_for_update=True)
+            if len(run.steps) == number:
+                steps: list[Any] = [*run.steps, result.as_json()]
+                run.steps = steps
+                if len(steps) == len(self._steps):
+                    run.finished_at = self.clock()
+            return len(run.steps)

@@ -1,0 +1,83 @@
+"""What the sign-in service says of itself and of a tenant, to anybody who asks."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+from flask_ms365.errors import TokenError, TokenUnavailable
+from flask_ms365.identity.advice import advise
+from flask_ms365.words import Words
+
+T = TypeVar("T")
+
+_LARGEST = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One answer of the sign-in service. ``seconds`` it took; ``date`` is its clock, where it sent one."""
+
+    status: int
+    body: bytes
+    seconds: float
+    date: datetime | None
+
+    def decode(self, kind: type[T]) -> T:
+        """Return the document; raise a :exc:`TokenError` where this is none."""
+        import msgspec  # late: pages never need it
+
+        if 400 <= self.status < 500:
+            raise self._refusal()
+        if self.status != 200:
+            raise TokenUnavailable(Words("Microsoft's sign-in service answered %(status)s.", status=self.status))
+        try:
+            return msgspec.json.decode(self.body, type=kind)
+        except msgspec.DecodeError:
+            raise TokenUnavailable(
+                Words("Microsoft's sign-in service answered something that is no document of its own.")
+            ) from None
+
+    def _refusal(self) -> TokenError:
+        """Return what any 4xx means here: there is no such tenant, or not in this cloud."""
+        import msgspec
+
+        try:
+            said: dict[str, Any] = msgspec.json.decode(self.body, type=dict[str, Any])
+        except msgspec.DecodeError:
+            said = {}
+        description = str(said.get("error_description", ""))
+        advice = advise("", description if "AADSTS" in description else f"AADSTS90002: {description}")
+        error = str(said.get("error", ""))
+        return TokenUnavailable(advice.text, error=error, code=advice.code, trace=advice.trace, advice=advice)
+
+
+def fetch(url: str) -> Answer:
+    """Read a public document; raise :exc:`TokenUnavailable` where nobody answers."""
+    import urllib3  # late: sign-ins need it once a day, and pages never
+
+    began = time.monotonic()
+    try:
+        with urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=5, read=10)) as pool:
+            response = pool.request("GET", url, redirect=False, preload_content=False)
+            body = response.read(_LARGEST + 1)
+            response.release_conn()
+    except urllib3.exceptions.HTTPError as exc:
+        unreachable = Words("Microsoft's sign-in service could not be reached (%(kind)s).", kind=type(exc).__name__)
+        raise TokenUnavailable(unreachable) from None
+    if len(body) > _LARGEST:
+        raise TokenUnavailable(Words("Microsoft's sign-in service answered more than it ever should."))
+    return Answer(
+        status=response.status, body=body, seconds=time.monotonic() - began, date=_date(response.headers.get("Date"))
+    )
+
+
+def _date(text: str | None) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text or "")
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
