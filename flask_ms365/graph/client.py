@@ -21,6 +21,7 @@ from flask_ms365.graph.types import (
     Page,
     User,
 )
+from flask_ms365.words import Words
 
 T = TypeVar("T")
 
@@ -127,7 +128,7 @@ class GraphClient:
 
 def _batch_value(answer: BatchAnswer | None, kind: type[T], absent: Sequence[int]) -> T | None:
     if answer is None:
-        raise Unavailable("Microsoft Graph left a part of a batch unanswered.", code="batchIncomplete")
+        raise Unavailable(Words("Microsoft Graph left a part of a batch unanswered."), code="batchIncomplete")
     if answer.status in absent:
         return None
     body = bytes(answer.body)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from flask_ms365.errors import Unavailable
+from flask_ms365.words import Words
 
 T = TypeVar("T")
 
@@ -30,7 +31,9 @@ def decode(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(_clean(body), type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Unavailable("Microsoft Graph sent an answer that could not be read.", code="malformedAnswer") from None
+        raise Unavailable(
+            Words("Microsoft Graph sent an answer that could not be read."), code="malformedAnswer"
+        ) from None
 
 
 def _clean(body: bytes) -> bytes:

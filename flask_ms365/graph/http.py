@@ -11,6 +11,7 @@ import urllib3
 
 from flask_ms365.errors import GraphError, Throttled, Unauthorized, Unavailable
 from flask_ms365.graph.errors_map import backoff, graph_error
+from flask_ms365.words import Words
 
 _log = logging.getLogger(__name__)
 _urllib3_log = logging.getLogger("urllib3.connectionpool")
@@ -97,7 +98,9 @@ class GraphHttp:
             finally:
                 response.release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as exc:
-            raise Unavailable(f"Microsoft Graph could not be reached ({type(exc).__name__}).") from None
+            raise Unavailable(
+                Words("Microsoft Graph could not be reached (%(kind)s).", kind=type(exc).__name__)
+            ) from None
         _log.debug(
             "graph.request",
             extra={
@@ -108,7 +111,7 @@ class GraphHttp:
             },
         )
         if len(content) > LARGEST_ANSWER:
-            raise GraphError("Microsoft Graph sent more than fits.", status=response.status, code="tooLarge")
+            raise GraphError(Words("Microsoft Graph sent more than fits."), status=response.status, code="tooLarge")
         if not 200 <= response.status < 300:
             raise graph_error(response.status, response.headers, content)
         return content
@@ -117,4 +120,4 @@ class GraphHttp:
         """Refuse a link to anywhere else before the token is attached: next and delta links come from outside."""
         wanted, given = urlsplit(self.origin), urlsplit(url)
         if (given.scheme, given.netloc) != (wanted.scheme, wanted.netloc):
-            raise GraphError("A link pointed to another host than Microsoft Graph.", code="foreignLink")
+            raise GraphError(Words("A link pointed to another host than Microsoft Graph."), code="foreignLink")

@@ -10,6 +10,7 @@ from typing import Any
 from flask_ms365.errors import SignInFailed
 from flask_ms365.identity.keys import SigningKey, SigningKeys, TenantKeys
 from flask_ms365.identity.registration import AppRegistration
+from flask_ms365.words import Words
 
 _LEEWAY = 60  # seconds; Authlib's own 120 take a token that expired a minute ago
 _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
@@ -30,16 +31,16 @@ def verify_id_token(
 ) -> Identity:
     """Return who signed in; raise :exc:`SignInFailed` that names the check."""
     if token is None:
-        raise _refused("id_token", "Microsoft sent no ID token.")
+        raise _refused("id_token", Words("Microsoft sent no ID token."))
     key_id = _key_id(token)
     tenant_keys = keys.of(registration, key_id)
     key = _signing_key(tenant_keys, key_id)
     claims = _signed_claims(token, key)
     _check_issuer(claims, tenant_keys.issuer, key)
     if claims.get("aud") != registration.client_id:
-        raise _refused("aud", "The ID token was made for another app.")
+        raise _refused("aud", Words("The ID token was made for another app."))
     if claims.get("nonce") != nonce:
-        raise _refused("nonce", "The ID token belongs to another sign-in.")
+        raise _refused("nonce", Words("The ID token belongs to another sign-in."))
     _check_times(claims, now.timestamp())
     return _identity(claims)
 
@@ -51,7 +52,7 @@ def _key_id(token: str) -> str | None:
     try:
         kid = extract_compact(token.encode()).headers().get("kid")
     except (JoseError, ValueError):
-        raise _refused("id_token", "The ID token is no token.") from None
+        raise _refused("id_token", Words("The ID token is no token.")) from None
     return str(kid) if kid is not None else None
 
 
@@ -59,7 +60,7 @@ def _signing_key(keys: TenantKeys, key_id: str | None) -> SigningKey:
     if key_id is None and len(keys.by_id) == 1:
         return next(iter(keys.by_id.values()))
     if key_id not in keys.by_id:
-        raise _refused("kid", "The ID token was signed with a key that Microsoft does not list.")
+        raise _refused("kid", Words("The ID token was signed with a key that Microsoft does not list."))
     return keys.by_id[key_id]
 
 
@@ -73,21 +74,21 @@ def _signed_claims(token: str, key: SigningKey) -> dict[str, Any]:
         # the algorithm is ours to say: neither the token's header nor discovery decides it
         claims = jwt.decode(token, public, algorithms=["RS256"]).claims
     except (JoseError, ValueError):
-        raise _refused("signature", "The ID token's signature is wrong.") from None
+        raise _refused("signature", Words("The ID token's signature is wrong.")) from None
     if not isinstance(claims, dict):  # some releases of joserfc let any JSON through
-        raise _refused("signature", "The ID token's signature is wrong.")
+        raise _refused("signature", Words("The ID token's signature is wrong."))
     return claims
 
 
 def _check_issuer(claims: dict[str, Any], issuer: str, key: SigningKey) -> None:
     tid = str(claims.get("tid", ""))
     if not _GUID.fullmatch(tid):
-        raise _refused("tid", "The ID token names no tenant.")
+        raise _refused("tid", Words("The ID token names no tenant."))
     named = claims.get("iss")
     if named != issuer.replace("{tenantid}", tid) or f"/{tid}/" not in named:
-        raise _refused("iss", "The ID token comes from another tenant than the one in the settings.")
+        raise _refused("iss", Words("The ID token comes from another tenant than the one in the settings."))
     if key.issuer is not None and key.issuer.replace("{tenantid}", tid) != named:
-        raise _refused("iss", "The ID token was signed with a key of another issuer.")
+        raise _refused("iss", Words("The ID token was signed with a key of another issuer."))
 
 
 def _check_times(claims: dict[str, Any], now: float) -> None:
@@ -95,17 +96,17 @@ def _check_times(claims: dict[str, Any], now: float) -> None:
     issued: Any = claims.get("iat")
     begins: Any = claims.get("nbf", issued)
     if not all(isinstance(value, (int, float)) for value in (expires, issued, begins)):
-        raise _refused("exp", "The ID token does not say how long it is valid.")
+        raise _refused("exp", Words("The ID token does not say how long it is valid."))
     if expires <= now - _LEEWAY:
-        raise _refused("exp", "The ID token has expired. Is this server's clock right?")
+        raise _refused("exp", Words("The ID token has expired. Is this server's clock right?"))
     if max(issued, begins) > now + _LEEWAY:
-        raise _refused("nbf", "The ID token is not valid yet. Is this server's clock right?")
+        raise _refused("nbf", Words("The ID token is not valid yet. Is this server's clock right?"))
 
 
 def _identity(claims: dict[str, Any]) -> Identity:
     oid = str(claims.get("oid", ""))
     if not claims.get("sub") or not _GUID.fullmatch(oid):
-        raise _refused("sub", "The ID token does not say who signed in.")
+        raise _refused("sub", Words("The ID token does not say who signed in."))
     return Identity(tid=claims["tid"], oid=oid, name=_text(claims, "name"), upn=_text(claims, "preferred_username"))
 
 
@@ -115,5 +116,6 @@ def _text(claims: dict[str, Any], name: str) -> str | None:
     return value.encode("utf-8", "replace").decode().replace("\0", "") if isinstance(value, str) else None
 
 
-def _refused(check: str, message: str) -> SignInFailed:
-    return SignInFailed(check, message, next_step="Nothing was stored. Try again; if it stays, ask your admin.")
+def _refused(check: str, message: Words) -> SignInFailed:
+    next_step = Words("Nothing was stored. Try again; if it stays, ask your admin.")
+    return SignInFailed(check, message, next_step=next_step)

@@ -27,29 +27,33 @@ from flask_ms365.identity.scopes import SCOPES, missing_scopes
 from flask_ms365.identity.token_endpoint import TokenPair
 from flask_ms365.models import OAuthFlow, write_transaction
 from flask_ms365.models.base import AnySession
+from flask_ms365.words import Words, as_json
 
 FLOW_MINUTES = 10
 _LONGEST = 4096  # a code has been seen at 2 KB; more than this is not from Microsoft
 
-_AGAIN = "Begin again from this page."
+_AGAIN = Words("Begin again from this page.")
 
 # check -> (what happened, what to do): the failures that we notice, by name
 PROBLEMS: dict[str, tuple[str, str]] = {
-    "malformed": ("The answer from Microsoft could not be read.", _AGAIN),
+    "malformed": (Words("The answer from Microsoft could not be read."), _AGAIN),
     "state": (
-        "This sign-in is not known here, or it was finished already.",
-        "If your mailbox is not connected, begin again from this page.",
+        Words("This sign-in is not known here, or it was finished already."),
+        Words("If your mailbox is not connected, begin again from this page."),
     ),
-    "expired": (f"The sign-in took longer than {FLOW_MINUTES} minutes.", _AGAIN),
+    "expired": (Words("The sign-in took longer than %(minutes)s minutes.", minutes=FLOW_MINUTES), _AGAIN),
     "binding": (
-        "The sign-in was finished in another browser than it began in, or cookies are blocked.",
-        "Begin again and stay in one browser window.",
+        Words("The sign-in was finished in another browser than it began in, or cookies are blocked."),
+        Words("Begin again and stay in one browser window."),
     ),
-    "user": ("The sign-in was begun by another user of this app.", "Begin again as yourself."),
-    "allowed": ("You are no longer allowed to connect a mailbox.", "Ask an admin of this app."),
-    "issuer": ("The answer came from another sign-in service than the one in the settings.", _AGAIN),
-    "registration": ("The Microsoft settings were changed during the sign-in.", _AGAIN),
-    "scope": ("Microsoft did not grant the permission to read mail.", "Connect again and accept all permissions."),
+    "user": (Words("The sign-in was begun by another user of this app."), Words("Begin again as yourself.")),
+    "allowed": (Words("You are no longer allowed to connect a mailbox."), Words("Ask an admin of this app.")),
+    "issuer": (Words("The answer came from another sign-in service than the one in the settings."), _AGAIN),
+    "registration": (Words("The Microsoft settings were changed during the sign-in."), _AGAIN),
+    "scope": (
+        Words("Microsoft did not grant the permission to read mail."),
+        Words("Connect again and accept all permissions."),
+    ),
 }
 
 
@@ -150,7 +154,7 @@ class SignIn:
                 tokens.id_token, registration=app, keys=self._keys, nonce=flow.nonce, now=self._clock()
             )
         except TokenError as exc:
-            raise SignInFailed(exc.error or "token", str(exc), code=exc.code, trace=exc.trace) from None
+            raise SignInFailed(exc.error or "token", exc.words, code=exc.code, trace=exc.trace) from None
         if "Mail.Read" in missing_scopes(tokens.scopes):
             raise problem("scope")
         return SignedIn(flow=flow, registration=app, identity=identity, tokens=tokens)
@@ -159,8 +163,8 @@ class SignIn:
         """Use a flow up and keep why it ended, for the page that tells it to the user who began."""
         words = {
             "check": error.check,
-            "message": str(error),
-            "next_step": error.next_step,
+            "message": as_json(error.words),
+            "next_step": as_json(error.next_step),
             "code": error.code,
             "trace": error.trace,
         }

@@ -24,6 +24,7 @@ from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.token_endpoint import TokenPair
 from flask_ms365.models import Connection, write_transaction
 from flask_ms365.models.base import AnySession
+from flask_ms365.words import Words
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class Tokens:
             if token != rejected and connection.expires_at > self._clock():
                 return token  # somebody else is refreshing; this one still serves
             self._pause(_POLL)
-        raise TokenUnavailable("Another worker is renewing this sign-in. Trying again soon.")
+        raise TokenUnavailable(Words("Another worker is renewing this sign-in. Trying again soon."))
 
     def _read(self, connection_id: int) -> Row[Any]:
         row = self._session.execute(select(Connection.__table__).where(Connection.id == connection_id)).one_or_none()

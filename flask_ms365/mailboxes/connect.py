@@ -22,6 +22,7 @@ from flask_ms365.identity.tokens import seal_pair
 from flask_ms365.models import Connection, Mailbox, OAuthFlow, write_transaction
 from flask_ms365.models.base import AnySession
 from flask_ms365.sync.mailbox_client import MailboxClients
+from flask_ms365.words import Words
 
 if TYPE_CHECKING:
     from flask_ms365.graph.types import User
@@ -66,7 +67,8 @@ class Connect:
         except SignInFailed as exc:
             return self._failed(flow, exc, user_id)
         except MS365Error as exc:
-            return self._failed(flow, SignInFailed("setup", str(exc), next_step="Ask an admin of this app."), user_id)
+            failed = SignInFailed("setup", exc.words, next_step=Words("Ask an admin of this app."))
+            return self._failed(flow, failed, user_id)
         signals.mailbox_connected.send(self.app, mailbox_id=mailbox_id)
         self.wake(mailbox_id)
         return flow.outcome_id
@@ -95,13 +97,14 @@ class Connect:
         except GraphError as exc:
             raise SignInFailed(
                 "mailbox",
-                "The sign-in worked, but this account's mail cannot be read.",
-                next_step="Is there an Exchange Online mailbox? Ask the Microsoft 365 admin.",
+                Words("The sign-in worked, but this account's mail cannot be read."),
+                next_step=Words("Is there an Exchange Online mailbox? Ask the Microsoft 365 admin."),
                 code=exc.code,
                 trace=exc.request_id,
             ) from None
         if user.id != signed_in.identity.oid:
-            raise SignInFailed("account", "Microsoft Graph answered for another account.", next_step="Try again.")
+            message = Words("Microsoft Graph answered for another account.")
+            raise SignInFailed("account", message, next_step=Words("Try again."))
         return user
 
     def _store(self, signed_in: SignedIn, owner: User) -> int:

@@ -12,19 +12,20 @@ from flask_ms365.models import Folder, Mailbox, Message
 from flask_ms365.models.base import AnySession
 from flask_ms365.sync.folders import read_tree
 from flask_ms365.sync.report import NEEDS_A_PERSON
+from flask_ms365.words import Words
 
 Kind = Literal["ok", "warn", "bad", "info"]
 
 # state -> (words, kind)
-_WORDS: dict[str, tuple[str, Kind]] = {
-    "sign_in_needed": ("Sign-in needed", "bad"),
-    "failed": ("Failed", "bad"),
-    "waiting": ("Waiting", "warn"),
-    "syncing": ("Syncing", "info"),
-    "paused": ("Paused", "warn"),
-    "off": ("Emails sync is off", "warn"),
-    "never_synced": ("Never synced", "info"),
-    "up_to_date": ("Up to date", "ok"),
+WORDS: dict[str, tuple[str, Kind]] = {
+    "sign_in_needed": (Words("Sign-in needed"), "bad"),
+    "failed": (Words("Failed"), "bad"),
+    "waiting": (Words("Waiting"), "warn"),
+    "syncing": (Words("Syncing"), "info"),
+    "paused": (Words("Paused"), "warn"),
+    "off": (Words("Emails sync is off"), "warn"),
+    "never_synced": (Words("Never synced"), "info"),
+    "up_to_date": (Words("Up to date"), "ok"),
 }
 
 
@@ -64,7 +65,7 @@ def status_of(session: AnySession, mailbox: Mailbox, *, is_on: bool, now: dateti
     selected = read_tree(session, mailbox.id).selected
     counted = select(func.count()).where(Message.mailbox_id == mailbox.id, Message.removed_at.is_(None))
     state = _state(mailbox, is_on=is_on, now=now)
-    words, kind = _WORDS[state]
+    words, kind = WORDS[state]
     return MailboxStatus(
         id=mailbox.id,
         address=mailbox.address,

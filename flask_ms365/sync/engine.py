@@ -29,7 +29,9 @@ from flask_ms365.sync.plan import (
     to_read_in_full,
 )
 from flask_ms365.sync.report import RunReport
+from flask_ms365.sync.since import has_gap, moved_on
 from flask_ms365.sync.store import Cursor, Page, Store
+from flask_ms365.words import Words
 
 _SWEEP = 200  # messages confirmed and written at once after a folder was read again
 _RESTARTS = 2  # a cursor that dies again and again is Graph's trouble, not a reason to read for ever
@@ -47,6 +49,7 @@ class MailboxSync:
         store: Store,
         lease: Lease,
         report: RunReport,
+        since: datetime | None,
         clock: Callable[[], datetime],
         is_stopping: Callable[[], bool],
     ) -> None:
@@ -56,6 +59,7 @@ class MailboxSync:
         self._store = store
         self._lease = lease
         self._report = report
+        self._since = since
         self._clock = clock
         self._is_stopping = is_stopping
         self._tree = FolderTree([])
@@ -70,7 +74,16 @@ class MailboxSync:
 
     def _list_folders(self) -> Sequence[Folder]:
         self._tree, vanished = list_folders(self._session, self._graph, self._lease, self._clock())
+        for folder in self._tree.selected:
+            self._look_back(folder)
         return vanished
+
+    def _look_back(self, folder: Folder) -> None:
+        """Settle how old mail may be that is new to us; where older mail is wanted than before, read all again."""
+        is_too_late = has_gap(folder.since, self._since)
+        folder.since = self._since if is_too_late else moved_on(folder.since, self._since, folder.synced_at)
+        if is_too_late:
+            self._restart(folder)
 
     def _sync_folder(self, folder: Folder) -> None:
         for _ in range(_RESTARTS + 1):
@@ -78,32 +91,37 @@ class MailboxSync:
                 self._read_round(folder)
                 return
             except DeltaExpired:
-                self._store.restart(folder.id)
-                folder.next_link = folder.delta_link = None
-                folder.round += 1
+                self._restart(folder)
             except NotFound:
                 return  # deleted since the listing, or not readable: the next listing tells
-        raise Unavailable("The delta cursor of a folder expired again and again.", code="deltaExpired")
+        raise Unavailable(Words("The delta cursor of a folder expired again and again."), code="deltaExpired")
+
+    def _restart(self, folder: Folder) -> None:
+        self._store.restart(folder.id, folder.since)
+        folder.next_link = folder.delta_link = None
+        folder.round += 1
 
     def _read_round(self, folder: Folder) -> None:
         """Read on from where the cursor stands to the end of the round."""
-        ref = FolderRef(id=folder.id, round=folder.round, is_selected=True)
+        ref = FolderRef(id=folder.id, round=folder.round, is_selected=True, since=folder.since)
         is_full = folder.delta_link is None
         for page in self._pages(folder):
             planned = self._plan(page, ref)
             if page.delta_link and is_full and folder.round > 1:
                 self._sweep(ref, {item.id for item in page.value})
-            planned.cursor = Cursor(folder_id=folder.id, next_link=page.next_link, delta_link=page.delta_link)
+            planned.cursor = Cursor(
+                folder_id=folder.id, since=folder.since, next_link=page.next_link, delta_link=page.delta_link
+            )
             self._write(planned)
 
     def _pages(self, folder: Folder) -> Iterator[DeltaPage]:
         link = folder.next_link or folder.delta_link
         while True:
             if self._is_stopping():
-                raise SyncStopped("The worker is shutting down.")
+                raise SyncStopped(Words("The worker is shutting down."))
             page = self._graph.delta(folder.graph_id, link)
             if (not page.next_link and not page.delta_link) or (page.next_link == link and link):
-                raise Unavailable("Microsoft Graph sent a page that leads nowhere.", code="brokenPaging")
+                raise Unavailable(Words("Microsoft Graph sent a page that leads nowhere."), code="brokenPaging")
             yield page
             if page.delta_link:
                 return

@@ -14,6 +14,7 @@ from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.tokens import Tokens
 from flask_ms365.models import Connection, Mailbox
 from flask_ms365.models.base import AnySession
+from flask_ms365.words import Words
 
 if TYPE_CHECKING:
     from urllib3 import PoolManager
@@ -39,7 +40,7 @@ class MailboxClients:
         registration = self.registration()
         if found.authority != registration.authority:
             # neither this account's tokens nor today's client secret may go to the other place
-            raise AppRefused("This mailbox was connected in another Microsoft cloud than the settings name now.")
+            raise AppRefused(Words("This mailbox was connected in another Microsoft cloud than the settings name now."))
 
         def token(rejected: str | None) -> str:
             return self.tokens.access_token(found.id, self.registration, rejected=rejected)

@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_ms365.permissions import Permission
 from flask_ms365.state import State, current_state
 from flask_ms365.web.problem import problem
+from flask_ms365.words import Words
 
 _log = logging.getLogger(__name__)
 
@@ -22,7 +23,8 @@ _SAFE = _READING | {"OPTIONS"}
 def guard(permissions: tuple[Permission, ...]) -> ResponseReturnValue | None:
     """Return None where the visitor has one of ``permissions``, else the answer that refuses."""
     if request.method not in _SAFE and not _is_from_here():
-        return problem("Not sent from this page", "The request came from another site and was not carried out.", 403)
+        text = Words("The request came from another site and was not carried out.")
+        return problem(Words("Not sent from this page"), text, 403)
     if any(is_allowed(permission) for permission in permissions):
         return None
     return _refusal(current_state())
@@ -68,7 +70,8 @@ def _refusal(state: State) -> ResponseReturnValue:
     elif request.method in _READING and _has_login_page() and state.current_user_id() is None:
         answer: ResponseReturnValue = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
         return answer
-    return problem("Not allowed", "You are not allowed to see this page. Ask an admin of this app.", 403)
+    text = Words("You are not allowed to see this page. Ask an admin of this app.")
+    return problem(Words("Not allowed"), text, 403)
 
 
 def _has_login_page() -> bool:

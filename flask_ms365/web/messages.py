@@ -15,10 +15,18 @@ from flask_ms365.permissions import Permission
 from flask_ms365.state import current_state
 from flask_ms365.web.access import is_allowed
 from flask_ms365.web.csp import BODY_POLICY
+from flask_ms365.web.language import number
 from flask_ms365.web.problem import not_found
 from flask_ms365.web.row_id import row_id
+from flask_ms365.words import Words, counted
 
-_KINDS = (("From", None), ("To", "to"), ("Cc", "cc"), ("Bcc", "bcc"), ("Reply to", "reply_to"))
+_KINDS = (
+    (Words("From"), None),
+    (Words("To"), "to"),
+    (Words("Cc"), "cc"),
+    (Words("Bcc"), "bcc"),
+    (Words("Reply to"), "reply_to"),
+)
 
 
 def messages() -> ResponseReturnValue:
@@ -132,7 +140,9 @@ def _person(person: dict[str, str | None]) -> str:
 def _size(size: int | None) -> str:
     if size is None:
         return ""
-    return f"{size} bytes" if size < 1024 else f"{size / 1024:,.0f} KB"
+    if size < 1024:
+        return counted("%(count)s byte", "%(count)s bytes", size)
+    return Words("%(size)s KB", size=number(round(size / 1024)))
 
 
 def _web_link(url: str | None) -> str | None:

@@ -21,6 +21,7 @@ from flask_ms365.web.problem import problem
 from flask_ms365.web.redirect_uri import redirect_uri
 from flask_ms365.web.setup import consent_returned
 from flask_ms365.web.words import Notice
+from flask_ms365.words import Words, from_json
 
 _AGAIN = "ms365_again"
 
@@ -30,7 +31,7 @@ def my_email() -> ResponseReturnValue:
     state = current_state()
     user_id = state.current_user_id()
     if user_id is None:
-        return problem("Not signed in", "Sign in to this app first.", 403)
+        return problem(Words("Not signed in"), Words("Sign in to this app first."), 403)
     obstacle = _obstacle(state)
     mailbox = own_mailbox(state.session, user_id)
     status = None
@@ -53,7 +54,8 @@ def my_email_connect() -> ResponseReturnValue:
     state = current_state()
     user_id = state.current_user_id()
     if user_id is None or not CsrfForm().validate():
-        return problem("This page was open too long", "Nothing happened. Go back and press the button again.", 400)
+        text = Words("Nothing happened. Go back and press the button again.")
+        return problem(Words("This page was open too long"), text, 400)
     if _obstacle(state):
         return redirect(url_for(".my_email"), 303)
     uri = redirect_uri(state.settings.read()).value
@@ -103,24 +105,24 @@ def _cookie_name(url: str) -> str:
 def _obstacle(state: State) -> str | None:
     """Return why connecting is not possible yet, in words for the person who waits for it."""
     if not state.keyring:
-        return str(NoEncryptionKey())
+        return NoEncryptionKey().words
     try:
         state.registration()
     except MS365Error as exc:
-        return str(exc)
+        return exc.words
     if redirect_uri(state.settings.read()).needs_confirmation:
-        return "An admin must confirm the redirect URI on the settings page first."
+        return Words("An admin must confirm the redirect URI on the settings page first.")
     return None
 
 
 def _settings_link() -> tuple[str, str] | None:
-    return ("Settings", url_for(".settings")) if is_allowed(Permission.MANAGE_SETTINGS) else None
+    return (Words("Settings"), url_for(".settings")) if is_allowed(Permission.MANAGE_SETTINGS) else None
 
 
 def _view(status: MailboxStatus) -> dict[str, object]:
     problem_notice = None
     if status.error:
-        details = [("Code", status.error_code)] if status.error_code else []
+        details = [(Words("Code"), status.error_code)] if status.error_code else []
         problem_notice = Notice(kind=status.kind, title=status.words, text=status.error, details=details)
     return {
         "address": status.address,
@@ -139,21 +141,27 @@ def _outcome_notices(state: State, user_id: str) -> list[Notice]:
     outcome = request.args.get("outcome", "")
     if outcome in PROBLEMS:
         message, next_step = PROBLEMS[outcome]
-        return [Notice(kind="bad", title="Not connected", text=message, next_step=next_step)]
+        return [Notice(kind="bad", title=_NOT_CONNECTED, text=message, next_step=next_step)]
     flow = state.connect.outcome(outcome, user_id=user_id) if outcome else None
     if flow is None:
         return []
     if not flow.problem:
-        return [Notice(kind="ok", title="Connected", text="Your mail is being read. This may take a while.")]
+        text = Words("Your mail is being read. This may take a while.")
+        return [Notice(kind="ok", title=Words("Connected"), text=text)]
     return [
         Notice(
             kind="bad",
-            title="Not connected",
-            text=flow.problem["message"],
-            next_step=flow.problem["next_step"],
+            title=_NOT_CONNECTED,
+            text=from_json(flow.problem["message"]),
+            next_step=from_json(flow.problem["next_step"]),
             details=[(label, flow.problem[key]) for label, key in _DETAILS if flow.problem[key]],
         )
     ]
 
 
-_DETAILS = (("Failed check", "check"), ("AADSTS code", "code"), ("Correlation or trace ID", "trace"))
+_NOT_CONNECTED = Words("Not connected")
+_DETAILS = (
+    (Words("Failed check"), "check"),
+    (Words("AADSTS code"), "code"),
+    (Words("Correlation or trace ID"), "trace"),
+)

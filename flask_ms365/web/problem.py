@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flask import render_template
 
+from flask_ms365.words import Words
+
 
 def problem(title: str, text: str, status: int, *, next_step: str = "") -> tuple[str, int]:
     """Return the page with its status; it does not say whether the thing exists for somebody else."""
@@ -12,4 +14,4 @@ def problem(title: str, text: str, status: int, *, next_step: str = "") -> tuple
 
 def not_found() -> tuple[str, int]:
     """Return the page for what is not there, or not for this visitor."""
-    return problem("Not found", "There is nothing here, or it is not yours to see.", 404)
+    return problem(Words("Not found"), Words("There is nothing here, or it is not yours to see."), 404)
