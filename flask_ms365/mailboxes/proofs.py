@@ -46,11 +46,12 @@ def read_proofs(session: AnySession, *, client_id: str, redirect_uri: str) -> Pr
         uri_worked=uri_worked,
         granted=None if granted is None else tuple(granted),
         has_mailbox=has_mailbox,
-        last_check=_last_check(session),
+        last_check=last_check(session),
     )
 
 
-def _last_check(session: AnySession) -> LastCheck | None:
+def last_check(session: AnySession) -> LastCheck | None:
+    """Return the last check that was finished; one statement."""
     finished = select(CheckRun.started_at, CheckRun.steps).where(CheckRun.finished_at.is_not(None))
     run = session.execute(finished.order_by(CheckRun.id.desc()).limit(1)).one_or_none()
     if run is None:

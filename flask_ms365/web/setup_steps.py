@@ -49,7 +49,7 @@ def setup_steps(snapshot: Snapshot, proofs: Proofs, *, today: date) -> dict[str,
 
 
 def _proved(snapshot: Snapshot, proofs: Proofs, today: date) -> dict[str, bool]:
-    check = _present_check(snapshot, proofs.last_check)
+    check = present_check(snapshot, proofs.last_check)
     has_signed_in = proofs.granted is not None
     return {
         "register": has_signed_in or (check is not None and check.states.get("credentials") == "passed"),
@@ -76,7 +76,7 @@ def _progress(key: str, is_proved: bool, is_entered: bool, now: str | None) -> P
     return "unproved" if is_entered else "todo"
 
 
-def _present_check(snapshot: Snapshot, check: LastCheck | None) -> LastCheck | None:
+def present_check(snapshot: Snapshot, check: LastCheck | None) -> LastCheck | None:
     """Return the last check, unless what it checked was changed since."""
     rows = [row for key in _CHECKED if (row := snapshot.stored(key)) is not None]
     return None if check is None or any(row.changed_at > check.started_at for row in rows) else check

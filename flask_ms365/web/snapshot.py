@@ -1,9 +1,10 @@
-"""The settings as one request sees them: read once, whatever asks for them."""
+"""The settings and the mailboxes as one request sees them: read once, whatever asks for them."""
 
 from __future__ import annotations
 
 from flask import g
 
+from flask_ms365.mailboxes.summary import Summary, summarise
 from flask_ms365.settings import Snapshot
 from flask_ms365.state import current_state
 
@@ -20,3 +21,12 @@ def fresh_snapshot() -> Snapshot:
     """Return the settings as they are now: somebody, maybe this request, has changed them."""
     g.pop("ms365_snapshot", None)
     return current_snapshot()
+
+
+def current_summary() -> Summary:
+    """Return how the mailboxes were when this request first asked."""
+    if "ms365_summary" not in g:
+        state = current_state()
+        g.ms365_summary = summarise(state.session, now=state.clock())
+    summary: Summary = g.ms365_summary
+    return summary

@@ -1,0 +1,79 @@
+"""How all mailboxes are together, counted by the database: no mailbox is loaded and no secret opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import and_, case, func, select
+
+from flask_ms365.models import Heartbeat, Mailbox, Message
+from flask_ms365.models.base import AnySession
+from flask_ms365.sync.report import NEEDS_A_PERSON
+
+# nobody looks at these by themselves
+_AT_REST = ("sign_in_needed", "paused")
+_BAD = ("sign_in_needed", "failed")
+# messages; a page must not wait until a database has counted millions of rows
+MOST_COUNTED = 100_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """Mailboxes by state, in the words of ``status.py``, whether the sync is on or off; and the times that matter."""
+
+    counts: Mapping[str, int]
+    last_success_at: datetime | None
+    next_due_at: datetime | None
+
+    @property
+    def total(self) -> int:
+        """How many mailboxes there are."""
+        return sum(self.counts.values())
+
+    @property
+    def need_a_person(self) -> int:
+        """How many of them will not go on by themselves."""
+        return sum(self.counts.get(state, 0) for state in _BAD)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activity:
+    """When somebody last ticked, and how many messages are stored, up to one more than :data:`MOST_COUNTED`."""
+
+    last_tick_at: datetime | None
+    messages: int
+
+
+def summarise(session: AnySession, *, now: datetime) -> Summary:
+    """Count the mailboxes by state; one statement."""
+    failed = and_(Mailbox.fail_count > 0, Mailbox.last_result.in_([str(result) for result in NEEDS_A_PERSON]))
+    # the worst that holds comes first, as for a single mailbox
+    state = case(
+        (Mailbox.state.in_(_AT_REST), Mailbox.state),
+        (Mailbox.lease_expires_at > now, "syncing"),
+        (failed, "failed"),
+        (Mailbox.fail_count > 0, "waiting"),
+        (Mailbox.last_success_at.is_not(None), "up_to_date"),
+        else_="never_synced",
+    )
+    each = select(state.label("kind"), Mailbox.last_success_at, Mailbox.next_due_at).subquery()
+    grouped = select(
+        each.c.kind, func.count(), func.max(each.c.last_success_at), func.min(each.c.next_due_at)
+    ).group_by(each.c.kind)
+    rows = session.execute(grouped).all()
+    return Summary(
+        counts={kind: count for kind, count, _, _ in rows},
+        last_success_at=max((last for _, _, last, _ in rows if last), default=None),
+        next_due_at=min((due for kind, _, _, due in rows if kind not in _AT_REST), default=None),
+    )
+
+
+def read_activity(session: AnySession) -> Activity:
+    """Return what went on; one statement."""
+    last_tick = select(Heartbeat.at).where(Heartbeat.id == 1).scalar_subquery()
+    some = select(Message.id).limit(MOST_COUNTED + 1).subquery()
+    messages = select(func.count()).select_from(some).scalar_subquery()
+    last_tick_at, count = session.execute(select(last_tick, messages)).one()
+    return Activity(last_tick_at=last_tick_at, messages=count)

@@ -1,0 +1,128 @@
+"""The overview: how it is in one line, what needs a person, and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from flask_ms365.errors import EncryptionError, NoEncryptionKey
+from flask_ms365.mailboxes.proofs import last_check
+from flask_ms365.mailboxes.status import WORDS
+from flask_ms365.mailboxes.summary import MOST_COUNTED, Activity, Summary, read_activity
+from flask_ms365.settings import Snapshot, spec_of
+from flask_ms365.state import State, current_state
+from flask_ms365.web.expiry import current_expiry
+from flask_ms365.web.redirect_uri import redirect_uri
+from flask_ms365.web.setup_steps import present_check
+from flask_ms365.web.snapshot import current_snapshot, current_summary
+from flask_ms365.words import Words, counted
+
+# a timer may tick every few minutes; a longer silence is told
+_SILENCE = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Need:
+    """Something that waits for a person, and the page where it is mended."""
+
+    kind: str
+    text: str
+    link: Words
+    url: str
+
+
+def overview() -> ResponseReturnValue:
+    """Show how everything is; six statements, whatever number of mailboxes there are."""
+    state, snapshot, summary = current_state(), current_snapshot(), current_summary()
+    activity = read_activity(state.session)
+    return render_template(
+        "ms365/overview.html",
+        is_on=snapshot.is_sync_on,
+        line=_line(snapshot.is_sync_on, summary),
+        needs=[*_setup_needs(state, snapshot), *_mailbox_needs(summary), *_engine_needs(state, snapshot, activity)],
+        counts=[(WORDS[name], summary.counts[name]) for name in WORDS if name in summary.counts],
+        total=summary.total,
+        last_success_at=summary.last_success_at,
+        next_due_at=summary.next_due_at if snapshot.is_sync_on else None,
+        last_tick_at=activity.last_tick_at,
+        messages=min(activity.messages, MOST_COUNTED),
+        has_more_messages=activity.messages > MOST_COUNTED,
+    )
+
+
+def _line(is_on: bool, summary: Summary) -> Words:
+    """Say how it is in one line."""
+    if not is_on:
+        return Words("Emails sync is off")
+    if not summary.total:
+        return Words("Emails sync is on, and no mailbox is connected yet")
+    fresh = summary.counts.get("up_to_date", 0)
+    up_to_date = counted("%(count)s mailbox up to date", "%(count)s mailboxes up to date", fresh)
+    if not summary.need_a_person:
+        return Words("Emails sync is on, %(up_to_date)s", up_to_date=up_to_date)
+    need = counted("%(count)s needs you", "%(count)s need you", summary.need_a_person)
+    return Words("Emails sync is on, %(up_to_date)s, %(need)s", up_to_date=up_to_date, need=need)
+
+
+def _setup_needs(state: State, snapshot: Snapshot) -> Iterator[Need]:
+    """Yield what is wrong with settings and deployment."""
+    settings = url_for(".settings")
+    if not state.keyring:
+        yield Need(kind="bad", text=NoEncryptionKey().words, link=Words("Settings"), url=settings)
+    for key in snapshot.missing_credentials:
+        text = Words("%(label)s is missing", label=spec_of(key).label)
+        yield Need(kind="bad", text=text, link=Words("Enter it"), url=f"{settings}#{key}-value")
+    try:
+        snapshot.effective("client_secret")
+    except EncryptionError as exc:
+        yield Need(kind="bad", text=exc.words, link=Words("Settings"), url=settings)
+    if redirect_uri(snapshot).needs_confirmation:
+        text = Words("The redirect URI is a guess until an admin confirms the address")
+        yield Need(kind="warn", text=text, link=Words("Confirm it"), url=f"{settings}#ms365-redirect-uri")
+    expiry = current_expiry()
+    if expiry is not None and expiry.threshold is not None:
+        kind, url = "bad" if expiry.has_ended else "warn", f"{settings}#client_secret-value"
+        yield Need(kind=kind, text=expiry.words, link=Words("Replace it now"), url=url)
+
+
+def _mailbox_needs(summary: Summary) -> Iterator[Need]:
+    """Yield what the mailboxes wait for."""
+    signed_out, failed = (summary.counts.get(name, 0) for name in ("sign_in_needed", "failed"))
+    if signed_out:
+        one, many = (
+            "%(count)s mailbox waits for its owner to sign in again",
+            ("%(count)s mailboxes wait for their owners to sign in again"),
+        )
+        yield Need(kind="bad", text=counted(one, many, signed_out), link=Words("My email"), url=url_for(".my_email"))
+    if failed:
+        text = counted("%(count)s mailbox could not be read", "%(count)s mailboxes could not be read", failed)
+        yield Need(kind="bad", text=text, link=Words("Connection check"), url=url_for(".check"))
+
+
+def _engine_needs(state: State, snapshot: Snapshot, activity: Activity) -> Iterator[Need]:
+    """Yield what stands in the way of all mailboxes."""
+    check, link = present_check(snapshot, last_check(state.session)), Words("Connection check")
+    if check is not None and "failed" in check.states.values():
+        yield Need(kind="bad", text=Words("The last connection check failed"), link=link, url=url_for(".check"))
+    if state.hook_problem:
+        yield Need(kind="warn", text=state.hook_problem, link=link, url=url_for(".check"))
+    silent_since = _silent_since(snapshot, activity, state.clock())
+    if silent_since is not None:
+        yield Need(kind="bad", text=silent_since, link=link, url=url_for(".check"))
+
+
+def _silent_since(snapshot: Snapshot, activity: Activity, now: datetime) -> Words | None:
+    """Say for how long nobody has looked for mail, where that is too long."""
+    toggle = snapshot.stored("email_sync")
+    signs = [at for at in (activity.last_tick_at, toggle.changed_at if toggle else None) if at is not None]
+    if not snapshot.is_sync_on or (signs and now - max(signs) < _SILENCE):
+        return None
+    if activity.last_tick_at is None:
+        return Words("Nothing has looked for mail yet: no scheduler or worker is running")
+    minutes = int((now - activity.last_tick_at).total_seconds() // 60)
+    one, many = "Nothing has looked for mail for %(count)s minute", "Nothing has looked for mail for %(count)s minutes"
+    return counted(one, many, minutes)
