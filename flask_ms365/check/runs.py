@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from flask_ms365 import audit
 from flask_ms365.check import microsoft
-from flask_ms365.check.chain import HostCheck, Step, run_step, steps_with
+from flask_ms365.check.chain import STEPS, HostCheck, Step, run_step, steps_with
 from flask_ms365.check.outcome import Outcome, StepResult
 from flask_ms365.check.subject import Address, Subject
 from flask_ms365.identity.registration import AppRegistration
@@ -21,6 +22,8 @@ from flask_ms365.models.base import AnySession
 from flask_ms365.words import Words
 
 _KEPT = 20
+# what mail needs here; a sync that is off needs no more than the database
+_NEEDED = ("settings", "keyring", "worker", "database")
 _PAUSE = timedelta(seconds=10)
 _LONGEST = timedelta(minutes=2)
 
@@ -113,6 +116,15 @@ class Check:
             waiting=tuple(step.title for step in self._steps[len(row.steps) :]) if row.finished_at is None else (),
             is_running=is_running,
         )
+
+    def readiness(self) -> dict[str, str]:
+        """Return the states of what mail needs here, by name; nobody outside is asked."""
+        try:
+            subject = self.subject(None)
+            needed = _NEEDED if subject.snapshot.is_sync_on else ("database",)
+        except SQLAlchemyError:
+            return {"database": "failed"}
+        return {step.name: run_step(step, subject, ()).outcome.state for step in STEPS if step.name in needed}
 
     @property
     def _steps(self) -> tuple[Step, ...]:

@@ -12,7 +12,19 @@ from flask_ms365.assets import fingerprint, folder
 from flask_ms365.audit import came_in_by
 from flask_ms365.permissions import Permission
 from flask_ms365.state import current_state
-from flask_ms365.web import audit, check, gallery, language, messages, my_email, settings, setup
+from flask_ms365.web import (
+    audit,
+    check,
+    expiry,
+    gallery,
+    health,
+    language,
+    messages,
+    my_email,
+    overview,
+    settings,
+    setup,
+)
 from flask_ms365.web.access import guard
 from flask_ms365.web.csp import page_policy
 from flask_ms365.web.problem import not_found
@@ -56,6 +68,9 @@ ROUTES = (
     Route(f"/messages/<{_ID}:message_id>/body", "message_body", messages.message_body, _READ),
     Route("/audit", "audit", audit.audit, _ADMIN),
     Route("/audit.csv", "audit_csv", audit.audit_csv, _ADMIN),
+    # these let in the deployment's own monitoring as well
+    Route("/health/live", "health_live", health.health_live, ()),
+    Route("/health/ready", "health_ready", health.health_ready, ()),
     Route("/_gallery", "gallery", gallery.gallery, _ADMIN),
 )
 

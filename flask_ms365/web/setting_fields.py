@@ -12,7 +12,8 @@ from flask_ms365.settings import CATALOG, Effective, SettingSpec, Snapshot
 from flask_ms365.settings.cautions import cautions
 from flask_ms365.settings.values import Source
 from flask_ms365.web.forms import CsrfForm, can_inherit
-from flask_ms365.words import Words
+from flask_ms365.web.snapshot import current_summary
+from flask_ms365.words import Words, counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,8 @@ class FieldView:
     stored: StoredSecret | None = None
     errors: Sequence[str] = ()
     cautions: Sequence[str] = ()
+    # what a change would mean for the mailboxes there are
+    impact: str = ""
     choice: Choice | None = None
 
 
@@ -61,7 +64,7 @@ def field_views(
     snapshot: Snapshot, form: CsrfForm, *, problems: Mapping[str, str], choices: Mapping[str, Choice]
 ) -> dict[str, FieldView]:
     """Return the fields by setting, in the order of the catalog."""
-    pointed_out = cautions(snapshot)
+    pointed_out, mailboxes = cautions(snapshot), current_summary().total
     return {
         spec.key: _view(
             spec,
@@ -69,6 +72,7 @@ def field_views(
             form,
             errors=[problems[spec.key]] if spec.key in problems else (),
             cautions=pointed_out.get(spec.key, ()),
+            impact=_impact(spec.key, mailboxes) if mailboxes else "",
             choice=choices.get(spec.key),
         )
         for spec in CATALOG
@@ -89,6 +93,23 @@ def shown_value(spec: SettingSpec, effective: Effective, snapshot: Snapshot) -> 
     if value == 0 and spec.zero:
         return spec.zero
     return Words("%(number)s %(unit)s", number=value, unit=spec.unit) if spec.unit else value
+
+
+def _impact(key: str, mailboxes: int) -> str:
+    """Say before a save what it means: a sign-in belongs to one application id, and stays in its tenant."""
+    if key == "client_id":
+        return counted(
+            "%(count)s mailbox is connected with it, and must sign in again if you change it.",
+            "%(count)s mailboxes are connected with it, and must sign in again if you change it.",
+            mailboxes,
+        )
+    if key == "tenant_id":
+        return counted(
+            "%(count)s mailbox is connected, and stays so in its own tenant if you change this.",
+            "%(count)s mailboxes are connected, and stay so in their own tenants if you change this.",
+            mailboxes,
+        )
+    return ""
 
 
 def _secret_in_words(prefix: str, source: Source) -> Words:
