@@ -36,6 +36,8 @@ class Folder(Base):
     delta_link: Mapped[str | None] = mapped_column(LongText)
     # grows when the folder is read again from the start; messages not seen by then are confirmed one by one
     round: Mapped[int] = mapped_column(default=1)
+    # all mail received from then on is stored, as far as the cursor got; null: all mail
+    since: Mapped[datetime | None]
     synced_at: Mapped[datetime | None]
 
 

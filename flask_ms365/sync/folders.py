@@ -51,7 +51,9 @@ class FolderTree:
         from flask_ms365.sync.plan import FolderRef  # late: pages show the tree and plan nothing
 
         return {
-            folder.graph_id: FolderRef(id=folder.id, round=folder.round, is_selected=self.is_selected(folder))
+            folder.graph_id: FolderRef(
+                id=folder.id, round=folder.round, is_selected=self.is_selected(folder), since=folder.since
+            )
             for folder in self.rows
         }
 

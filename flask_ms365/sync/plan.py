@@ -4,6 +4,7 @@
 Graph says                   we know the message                so we
 ===========================  =================================  ==========================================
 an item, in full             not                                store it: CREATED
+an item, too old             not                                leave it out
 an item, in part             or not                             read it in full first
 an item                      here, the same                     do nothing
 an item                      here, otherwise                    write it: UPDATED
@@ -54,6 +55,8 @@ class FolderRef:
     id: int
     round: int
     is_selected: bool
+    # mail that was received before then is left out, unless we know it already
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +143,8 @@ def plan_departures(
 def _arrival(item: MessageData, known: Known | None, folder: FolderRef) -> Write | None:
     place = {"folder_id": folder.id, "seen_round": folder.round}
     if known is None:
+        if folder.since is not None and _is_older(item, folder.since):
+            return None
         values = {**message_values(item), **place, "removed_at": None}
         return Write(
             graph_id=item.id, row_id=None, values=values, change=Change.CREATED, has_new_files=_may_have_files(item)
@@ -157,6 +162,11 @@ def _arrival(item: MessageData, known: Known | None, folder: FolderRef) -> Write
         change=change,
         has_new_files=item.change_key != known.change_key,
     )
+
+
+def _is_older(item: MessageData, since: datetime) -> bool:
+    """Tell whether a message is too old; without a date of its own it is not."""
+    return isinstance(item.received_date_time, datetime) and item.received_date_time < since
 
 
 def _change(item: MessageData, known: Known, folder: FolderRef) -> Change | None:

@@ -40,6 +40,7 @@ from flask_ms365.sync.changes import Change, Handler
 from flask_ms365.sync.lease import Lease, claim, due_mailboxes, release, shared_now
 from flask_ms365.sync.mailbox_client import MailboxClients
 from flask_ms365.sync.report import Result, RunReport, TickReport
+from flask_ms365.sync.since import since_of
 from flask_ms365.sync.toggle import Toggle
 
 if TYPE_CHECKING:
@@ -163,6 +164,7 @@ class Runner:
             store=store,
             lease=lease,
             report=report,
+            since=self._since(),
             clock=self.clock,
             is_stopping=self.is_stopping,
         )
@@ -206,6 +208,11 @@ class Runner:
             "last_error_code": report.error_code or None,
         }
         return outcome | ({"state": "sign_in_needed"} if report.result is Result.SIGN_IN_NEEDED else {})
+
+    def _since(self) -> datetime | None:
+        days = int(str(self.settings.effective("sync_since").value))
+        self.session.commit()  # no transaction is open while Graph is asked
+        return since_of(days, self.clock())
 
     def _interval(self) -> timedelta:
         minutes = int(str(self.settings.effective("sync_interval").value))

@@ -22,9 +22,13 @@ _AT_ONCE = 500  # ids in one IN list; SQLite of old takes 999 parameters
 
 @dataclass(frozen=True, kw_only=True)
 class Cursor:
-    """Where to go on in a folder: ``next_link`` within the round, ``delta_link`` once it ended."""
+    """Where to go on in a folder: ``next_link`` within the round, ``delta_link`` once it ended.
+
+    ``since`` goes with them: a page that left older mail out says so.
+    """
 
     folder_id: int
+    since: datetime | None
     next_link: str | None
     delta_link: str | None
 
@@ -105,9 +109,9 @@ class Store:
             (ids[write.graph_id], write.change) for write in told if write.change and write.graph_id in ids
         ]
 
-    def restart(self, folder_id: int) -> None:
-        """Forget a dead cursor: the folder is read again from the start, in a new round."""
-        self._set_folder(folder_id, next_link=None, delta_link=None, round=Folder.round + 1)
+    def restart(self, folder_id: int, since: datetime | None) -> None:
+        """Forget the cursor: the folder is read again from the start, in a new round."""
+        self._set_folder(folder_id, next_link=None, delta_link=None, round=Folder.round + 1, since=since)
 
     def remove_folder(self, folder_id: int) -> None:
         """Mark a folder that is gone; its cursor goes with it."""
@@ -199,7 +203,7 @@ class Store:
         self._session.flush()
 
     def _move_cursor(self, cursor: Cursor) -> None:
-        values: dict[str, Any] = {"next_link": cursor.next_link}
+        values: dict[str, Any] = {"next_link": cursor.next_link, "since": cursor.since}
         if cursor.delta_link is not None:
             values |= {"delta_link": cursor.delta_link, "synced_at": self._clock()}
         moved = update(Folder).where(Folder.id == cursor.folder_id).values(values)
