@@ -39,6 +39,7 @@ from flask_ms365.sync.runner import Runner
 from flask_ms365.web.access import flask_login_user_id
 from flask_ms365.web.blueprint import create_blueprint
 from flask_ms365.web.csp import csp_sources
+from flask_ms365.web.words import NavItem, nav
 
 HandlerT = TypeVar("HandlerT", bound=Handler)
 HostCheckT = TypeVar("HostCheckT", bound=Callable[[], Outcome])
@@ -148,6 +149,13 @@ class MS365:
     def csp_sources(self) -> dict[str, list[str]]:
         """Return what a host's Content-Security-Policy must allow for our pages, by directive."""
         return csp_sources(current_state())
+
+    def nav(self) -> list[NavItem]:
+        """Return our pages that the present visitor may use, for the host's own menu.
+
+        Each has ``label``, ``url``, ``is_current`` and ``badge`` (how many mailboxes need a person, or None).
+        """
+        return nav()
 
     def _wire(self, app: Flask, session: AnySession, job_hook: JobHook | None) -> State:
         """Make the services of one app; none of them holds the extension, and none starts anything."""

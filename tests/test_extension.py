@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Blueprint, Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import MetaData, inspect, select, text
@@ -17,6 +17,7 @@ from flask_ms365 import MS365
 from flask_ms365.crypto import generate_key
 from flask_ms365.errors import ConfigurationError
 from flask_ms365.models import Base, Setting
+from flask_ms365.web.blueprint import create_blueprint
 from tests.conftest import Host, HostFactory
 from tests.hosts import migrations
 from tests.hosts.bare import bare_host
@@ -118,6 +119,45 @@ def test_the_log_tells_the_developer_what_to_pass(tmp_path: Path, caplog: pytest
     assert [record.getMessage() for record in caplog.records] == [
         "access.no_authorizer: every page answers 403 until you pass "
         "MS365().init_app(app, authorize=lambda permission: ...), which returns True for the people who may."
+    ]
+
+
+def menu(host: Host, path: str = "/") -> list[tuple[str, str, bool, int | None]]:
+    """Return what a page of the host sees of our navigation."""
+    with host.app.test_request_context(path):
+        return [(item.label, item.url, item.is_current, item.badge) for item in host.ms365.nav()]
+
+
+def test_a_host_may_take_our_navigation_into_its_own_menu(host: Host) -> None:
+    assert menu(host) == [
+        ("Overview", "/ms365/", False, None),
+        ("Settings", "/ms365/settings", False, None),
+        ("Setup guide", "/ms365/setup", False, None),
+        ("Connection check", "/ms365/check", False, None),
+        ("My email", "/ms365/my-email", False, None),
+        ("Messages", "/ms365/messages", False, None),
+        ("Audit log", "/ms365/audit", False, None),
+    ]
+
+
+def test_the_menu_holds_what_the_visitor_may_use(host: Host) -> None:
+    host.permissions = {"own_mailbox"}
+    assert [label for label, *_ in menu(host)] == ["My email", "Messages"]
+    host.permissions = set()
+    assert menu(host) == []
+
+
+def test_the_menu_marks_the_page_that_is_open(host: Host) -> None:
+    assert [label for label, _, is_current, _ in menu(host, "/ms365/audit") if is_current] == ["Audit log"]
+
+
+def test_the_menu_of_a_nested_mount_stays_within_it(host: Host) -> None:
+    outer = Blueprint("desk", __name__, url_prefix="/desk")
+    outer.register_blueprint(create_blueprint(), url_prefix="/mail")
+    host.app.register_blueprint(outer)
+    assert [(url, is_current) for _, url, is_current, _ in menu(host, "/desk/mail/settings")][:2] == [
+        ("/desk/mail/", False),
+        ("/desk/mail/settings", True),
     ]
 
 

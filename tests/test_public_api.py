@@ -38,7 +38,16 @@ def test_what_the_package_exports() -> None:
 
 
 def test_what_the_extension_offers() -> None:
-    assert public(MS365) == {"init_app", "settings", "tick", "sync_mailbox", "on_message", "csp_sources"}
+    assert public(MS365) == {
+        "init_app",
+        "settings",
+        "tick",
+        "sync_mailbox",
+        "on_message",
+        "check",
+        "csp_sources",
+        "nav",
+    }
 
 
 def test_what_a_host_passes() -> None:
@@ -66,6 +75,8 @@ def test_the_signals() -> None:
         "reconnect_needed",
         "message_synced",
         "run_finished",
+        "audit_event",
+        "secret_expiring",
     }
 
 
@@ -116,28 +127,51 @@ def commands(group: click.Group, prefix: str = "") -> set[str]:
 
 
 def test_the_commands() -> None:
-    assert commands(ms365_cli) == {"sync", "worker", "status", "keys generate"}
+    assert commands(ms365_cli) == {
+        "sync",
+        "worker",
+        "status",
+        "check",
+        "settings list",
+        "settings get",
+        "settings set",
+        "settings unset",
+        "keys generate",
+    }
 
 
-@pytest.mark.parametrize(
-    ("endpoint", "values", "methods", "path"),
-    [
-        ("ms365.settings", {}, "GET POST", "/ms365/settings"),
-        ("ms365.my_email", {}, "GET", "/ms365/my-email"),
-        ("ms365.my_email_connect", {}, "POST", "/ms365/my-email/connect"),
-        ("ms365.oauth_callback", {}, "GET", "/ms365/oauth/callback"),
-        ("ms365.messages", {}, "GET", "/ms365/messages"),
-        ("ms365.message", {"message_id": 7}, "GET", "/ms365/messages/7"),
-        ("ms365.message_body", {"message_id": 7}, "GET", "/ms365/messages/7/body"),
-    ],
-)
-def test_the_endpoints(host: Host, endpoint: str, values: dict[str, Any], methods: str, path: str) -> None:
+# endpoint -> values, methods, path
+ENDPOINTS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "overview": ({}, "GET", "/"),
+    "settings": ({}, "GET POST", "/settings"),
+    "settings_remove_secret": ({}, "GET POST", "/settings/remove-secret"),
+    "settings_reset": ({}, "GET POST", "/settings/reset"),
+    "dismiss": ({}, "POST", "/dismiss"),
+    "setup": ({}, "GET", "/setup"),
+    "check": ({}, "GET POST", "/check"),
+    "my_email": ({}, "GET", "/my-email"),
+    "my_email_connect": ({}, "POST", "/my-email/connect"),
+    "oauth_callback": ({}, "GET", "/oauth/callback"),
+    "messages": ({}, "GET", "/messages"),
+    "message": ({"message_id": 7}, "GET", "/messages/7"),
+    "message_body": ({"message_id": 7}, "GET", "/messages/7/body"),
+    "audit": ({}, "GET", "/audit"),
+    "audit_csv": ({}, "GET", "/audit.csv"),
+    "health_live": ({}, "GET", "/health/live"),
+    "health_ready": ({}, "GET", "/health/ready"),
+    "gallery": ({}, "GET", "/_gallery"),
+}
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_the_endpoints(host: Host, name: str) -> None:
+    values, methods, path = ENDPOINTS[name]
     with host.app.test_request_context():
-        assert url_for(endpoint, **values) == path
-    answered = {method for rule in host.app.url_map.iter_rules(endpoint) for method in rule.methods or ()}
+        assert url_for(f"ms365.{name}", **values) == f"/ms365{path}"
+    answered = {method for rule in host.app.url_map.iter_rules(f"ms365.{name}") for method in rule.methods or ()}
     assert answered - {"HEAD", "OPTIONS"} == set(methods.split())
 
 
 def test_there_are_no_other_endpoints(host: Host) -> None:
     ours = {rule.endpoint for rule in host.app.url_map.iter_rules() if rule.endpoint.startswith("ms365.")}
-    assert len(ours - {"ms365.static"}) == 7
+    assert ours - {"ms365.static"} == {f"ms365.{name}" for name in ENDPOINTS}

@@ -88,5 +88,6 @@ def nav() -> list[NavItem]:
 
 
 def _mount() -> str:
-    """Return the full name of our blueprint: a host may have nested it."""
-    return next(name for name in current_app.blueprints if name.rpartition(".")[2] == "ms365")
+    """Return the full name of our blueprint, which a host may have nested in its own."""
+    mounts = [name for name in current_app.blueprints if name.rpartition(".")[2] == "ms365"]
+    return request.blueprint if request.blueprint in mounts else mounts[0]

@@ -67,6 +67,9 @@ with app.app_context():
     ran: RunReport = ms365.sync_mailbox(1)
     tenant: Effective = ms365.settings.effective("tenant_id")
     source: str = tenant.source
+    links: list[tuple[str, str, bool, int | None]] = [
+        (item.label, item.url, item.is_current, item.badge) for item in ms365.nav()
+    ]
     sources: dict[str, list[str]] = ms365.csp_sources()
     mailbox: Mailbox | None = db.session.get(Mailbox, ran.mailbox_id)
 

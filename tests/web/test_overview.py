@@ -15,7 +15,8 @@ from flask_ms365.crypto import generate_key
 from flask_ms365.mailboxes.status import all_statuses
 from flask_ms365.mailboxes.summary import summarise
 from flask_ms365.models import CheckRun, Connection, Folder, Heartbeat, Mailbox, Message
-from tests.conftest import BASE_URL, Clock, Host, HostFactory
+from tests.conftest import Clock, Host, HostFactory
+from tests.visitor import BASE_URL
 from tests.web.conftest import FILLED_IN, words
 
 OVERVIEW = "/ms365/"
