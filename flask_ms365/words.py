@@ -24,6 +24,10 @@ class Words(str):
         words.pattern, words.pattern_for_one, words.values = pattern, _for_one, values
         return words
 
+    def filled(self, **values: object) -> Words:
+        """Return this sentence with values; a table of sentences holds them without."""
+        return Words(self.pattern, **values)
+
 
 def counted(one: str, many: str, count: int, **values: object) -> Words:
     """Return the sentence for ``count`` things; both patterns may name ``%(count)s``."""

@@ -58,8 +58,8 @@ def keyring(subject: Subject) -> Outcome:
             subject.snapshot.effective(spec.key)
     except EncryptionError as exc:
         return failed(exc.words, Words("Put the key back, or enter the secret again."), endpoint="settings")
-    one, many = "%(count)s key; what is stored opens.", "%(count)s keys; what is stored opens."
-    return passed(counted(one, many, len(subject.keyring)))
+    keys = len(subject.keyring)
+    return passed(counted("%(count)s key; what is stored opens.", "%(count)s keys; what is stored opens.", keys))
 
 
 def worker(subject: Subject) -> Outcome:

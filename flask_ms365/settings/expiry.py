@@ -37,8 +37,11 @@ class Expiry:
         if self.days_left == 1:
             return Words("The client secret expires tomorrow")
         if self.has_ended:
-            one, many = "The client secret expired %(count)s day ago", "The client secret expired %(count)s days ago"
-            return counted(one, many, -self.days_left)
+            return counted(
+                "The client secret expired %(count)s day ago",
+                "The client secret expired %(count)s days ago",
+                -self.days_left,
+            )
         return Words("The client secret expires in %(count)s days", count=self.days_left)
 
 

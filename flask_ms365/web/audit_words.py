@@ -42,7 +42,7 @@ def sentence(event: Any) -> Words:
         return _setting_saved(event.target or "", event.detail)
     target = visible(event.target)
     if event.action in _SENTENCES:
-        return Words(_SENTENCES[event.action], target=target)
+        return _SENTENCES[event.action].filled(target=target)
     return Words("%(action)s: %(target)s", action=visible(event.action), target=target)
 
 

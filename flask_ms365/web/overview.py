@@ -93,11 +93,12 @@ def _mailbox_needs(summary: Summary) -> Iterator[Need]:
     """Yield what the mailboxes wait for."""
     signed_out, failed = (summary.counts.get(name, 0) for name in ("sign_in_needed", "failed"))
     if signed_out:
-        one, many = (
+        text = counted(
             "%(count)s mailbox waits for its owner to sign in again",
-            ("%(count)s mailboxes wait for their owners to sign in again"),
+            "%(count)s mailboxes wait for their owners to sign in again",
+            signed_out,
         )
-        yield Need(kind="bad", text=counted(one, many, signed_out), link=Words("My email"), url=url_for(".my_email"))
+        yield Need(kind="bad", text=text, link=Words("My email"), url=url_for(".my_email"))
     if failed:
         text = counted("%(count)s mailbox could not be read", "%(count)s mailboxes could not be read", failed)
         yield Need(kind="bad", text=text, link=Words("Connection check"), url=url_for(".check"))
@@ -124,5 +125,8 @@ def _silent_since(snapshot: Snapshot, activity: Activity, now: datetime) -> Word
     if activity.last_tick_at is None:
         return Words("Nothing has looked for mail yet: no scheduler or worker is running")
     minutes = int((now - activity.last_tick_at).total_seconds() // 60)
-    one, many = "Nothing has looked for mail for %(count)s minute", "Nothing has looked for mail for %(count)s minutes"
-    return counted(one, many, minutes)
+    return counted(
+        "Nothing has looked for mail for %(count)s minute",
+        "Nothing has looked for mail for %(count)s minutes",
+        minutes,
+    )
