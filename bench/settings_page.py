@@ -90,7 +90,8 @@ def weigh(app: Flask, page: str) -> dict[str, int]:
     linked = re.findall(r'<link[^>]*\shref="([^"]+)"|<(?:script|img)[^>]*\ssrc="([^"]+)"', page)
     weights = {PATH: len(gzip.compress(page.encode()))}
     for address in (href or src for href, src in linked):
-        weights[address] = 0 if "//" in address else len(gzip.compress(Client(app).get(address).data))
+        if not address.startswith("data:"):  # part of the page
+            weights[address] = len(gzip.compress(Client(app).get(address).data))
     return weights
 
 
