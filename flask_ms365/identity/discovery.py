@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from flask_ms365.errors import TokenError, TokenUnavailable
 from flask_ms365.identity.advice import advise
@@ -15,6 +15,18 @@ from flask_ms365.words import Words
 T = TypeVar("T")
 
 _LARGEST = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Refusal:
+    """What any 4xx says here: there is no such tenant, or not in this cloud."""
+
+    error: str
+    error_description: str = ""
+
+    def as_error(self) -> TokenError:
+        advice = advise(self.error, self.error_description)
+        return TokenUnavailable(advice.text, error=self.error, code=advice.code, trace=advice.trace, advice=advice)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,29 +42,17 @@ class Answer:
         """Return the document; raise a :exc:`TokenError` where this is none."""
         import msgspec  # late: pages never need it
 
-        if 400 <= self.status < 500:
-            raise self._refusal()
-        if self.status != 200:
+        is_refusal = 400 <= self.status < 500
+        if self.status != 200 and not is_refusal:
             raise TokenUnavailable(Words("Microsoft's sign-in service answered %(status)s.", status=self.status))
         try:
+            if is_refusal:
+                raise msgspec.json.decode(self.body, type=_Refusal).as_error()
             return msgspec.json.decode(self.body, type=kind)
         except msgspec.DecodeError:
             raise TokenUnavailable(
                 Words("Microsoft's sign-in service answered something that is no document of its own.")
             ) from None
-
-    def _refusal(self) -> TokenError:
-        """Return what any 4xx means here: there is no such tenant, or not in this cloud."""
-        import msgspec
-
-        try:
-            said: dict[str, Any] = msgspec.json.decode(self.body, type=dict[str, Any])
-        except msgspec.DecodeError:
-            said = {}
-        description = str(said.get("error_description", ""))
-        advice = advise("", description if "AADSTS" in description else f"AADSTS90002: {description}")
-        error = str(said.get("error", ""))
-        return TokenUnavailable(advice.text, error=error, code=advice.code, trace=advice.trace, advice=advice)
 
 
 def fetch(url: str) -> Answer:

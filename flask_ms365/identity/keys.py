@@ -73,7 +73,7 @@ class SigningKeys:
 
     def _fetch(self, registration: AppRegistration) -> TenantKeys:
         discovery = fetch(registration.discovery_url).decode(_Discovery)
-        if not _is_issuer_of(registration, discovery.issuer):
+        if not is_issuer_of(registration, discovery.issuer):
             raise TokenUnavailable(Words("Microsoft's discovery document names another issuer than expected."))
         if not discovery.jwks_uri.startswith(f"{registration.authority}/"):
             raise TokenUnavailable(Words("Microsoft's discovery document keeps its keys on another host."))
@@ -81,7 +81,7 @@ class SigningKeys:
         return TenantKeys(discovery.issuer, {key.kid: key for key in keys}, self._clock())
 
 
-def _is_issuer_of(registration: AppRegistration, issuer: str) -> bool:
+def is_issuer_of(registration: AppRegistration, issuer: str) -> bool:
     """Compare with the tenant that was asked for: a domain is answered by its id, ``common`` by a placeholder."""
     tenant = registration.tenant.lower()
     named = issuer.removeprefix(f"{registration.authority}/").removesuffix("/v2.0")

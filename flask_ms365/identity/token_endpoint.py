@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from flask_ms365.errors import AppRefused, SignInNeeded, TokenError, TokenUnavailable
@@ -12,6 +13,7 @@ from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.words import Words
 
 _TIMEOUT = (5, 30)  # seconds to connect, and between two bytes; together below the lease
+_PROBE_TIMEOUT = (5, 10)  # somebody waits for the answer
 _NO_TOKEN = Words("Microsoft's sign-in service answered something that is no token.")
 _ENDS_SIGN_IN = {"invalid_grant", "interaction_required", "consent_required"}
 _ENDS_ALL = {"invalid_client", "unauthorized_client"}
@@ -62,7 +64,7 @@ def prove_credentials(registration: AppRegistration) -> None:
     Microsoft gives one to every app that exists there, whatever it was allowed to do, so this proves id and secret.
     """
     form = {"grant_type": "client_credentials", "scope": f"{registration.graph}/.default"}
-    answer = _request(registration, form)
+    answer = _request(registration, form, timeout=_PROBE_TIMEOUT)
     if not isinstance(answer, dict) or not isinstance(answer.get("access_token"), str):
         raise TokenUnavailable(_NO_TOKEN)
 
@@ -77,23 +79,29 @@ def _session(registration: AppRegistration, redirect_uri: str | None, secret: st
         token_endpoint_auth_method="client_secret_post",
         redirect_uri=redirect_uri,
         code_challenge_method="S256",
-        default_timeout=_TIMEOUT,
     )
 
 
-def _request(registration: AppRegistration, form: Mapping[str, str], *, redirect_uri: str | None = None) -> Any:
+def _request(
+    registration: AppRegistration,
+    form: Mapping[str, str],
+    *,
+    redirect_uri: str | None = None,
+    timeout: tuple[int, int] = _TIMEOUT,
+) -> Any:
     """Ask with the client secret; while a new one has not worked yet, the one it replaced serves where it fails."""
+    ask = partial(_ask, registration, {**form, "timeout": timeout}, redirect_uri)
     try:
-        answer = _ask(registration, form, redirect_uri, registration.client_secret)
+        answer = ask(registration.client_secret)
     except AppRefused:
         if registration.previous_secret is None:
             raise
-        return _ask(registration, form, redirect_uri, registration.previous_secret)
+        return ask(registration.previous_secret)
     registration.secret_worked()
     return answer
 
 
-def _ask(registration: AppRegistration, form: Mapping[str, str], redirect_uri: str | None, secret: str) -> Any:
+def _ask(registration: AppRegistration, form: Mapping[str, Any], redirect_uri: str | None, secret: str) -> Any:
     from authlib.integrations.base_client import OAuthError
     from requests import RequestException
 
