@@ -26,7 +26,7 @@ class Words(str):
 
     def filled(self, **values: object) -> Words:
         """Return this sentence with values; a table of sentences holds them without."""
-        return Words(self.pattern, **values)
+        return Words(self.pattern, _for_one=None, **values)
 
 
 def counted(one: str, many: str, count: int, **values: object) -> Words:

@@ -19,6 +19,7 @@ DOORS: dict[str, Words] = {"page": Words("Page"), "cli": Words("Command line"), 
 _SENTENCES: dict[str, Words] = {
     "base_url.confirmed": Words("Address that people use confirmed: %(target)s"),
     "mailbox.connected": Words("%(target)s connected"),
+    "check.run": Words("Connection check run"),
 }
 
 # what a terminal would obey, and what would turn the text around it: no name needs any of these
