@@ -1,13 +1,15 @@
 """Whatever happens at Microsoft, in whatever order, the database ends equal to the mailbox, and nothing is told twice.
 
 Hypothesis invents histories of a mailbox with several folders and pages of two messages, with syncs in between that may
-fail at any message, and dead cursors, repeated items and the loss of moves there and back thrown in.
+fail at any message, and dead cursors, repeated items and the loss of moves there and back thrown in. Admins change
+their minds about how far back mail is read, and want all of it in the end.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, settings
@@ -78,9 +80,15 @@ class Histories(RuleBasedStateMachine):
         messages = self.box.messages()
         return messages[number % len(messages)].id
 
-    @rule(folder=a_folder, number=a_number)
-    def deliver(self, folder: str, number: int) -> None:
-        self.box.deliver(subject=f"Message {number}", text="x", folder=folder)
+    @rule(folder=a_folder, number=a_number, days_ago=st.sampled_from([0, 5, 50]))
+    def deliver(self, folder: str, number: int, days_ago: int) -> None:
+        received_at = self.clock() - timedelta(days=days_ago)
+        self.box.deliver(subject=f"Message {number}", text="x", folder=folder, received_at=received_at)
+
+    @rule(days=st.sampled_from([0, 1, 30]))
+    def read_last(self, days: int) -> None:
+        with self.synced.host.app.app_context():
+            self.synced.host.ms365.settings.save({"sync_since": str(days)})
 
     @precondition(lambda self: self.box.messages())
     @rule(number=a_number, folder=a_folder)
@@ -125,6 +133,7 @@ class Histories(RuleBasedStateMachine):
         self.clock.advance(hours=2)  # past lease and back-off
 
     def teardown(self) -> None:
+        self.read_last(0)
         # a round that was resumed ends with the past; what came since is told by the next one
         self.sync(crash_at=0)
         self.sync(crash_at=0)
