@@ -1,5 +1,5 @@
 // node lighthouse.mjs CHROMIUM URL [COOKIE]: measure one page on a slow phone, as Lighthouse does unless told otherwise.
-// Prints JSON: the scores from 0 to 100, the audits that cost points, and the address of every request.
+// Prints JSON: the scores from 0 to 100, the audits that cost points, and the bytes of every request.
 import { launch } from "chrome-launcher";
 import lighthouse from "lighthouse";
 
@@ -15,10 +15,13 @@ try {
   const scores = Object.values(lhr.categories).map(({ id, score }) => [id, Math.round(score * 100)]);
   const counted = Object.values(lhr.categories).flatMap(({ auditRefs }) => auditRefs.filter(({ weight }) => weight));
   const lost = counted.map(({ id }) => lhr.audits[id]).filter(({ score }) => score !== null && score < 0.9);
+  const requests = lhr.audits["network-requests"].details.items;
+  const weigh = ({ url, transferSize }) => [url, transferSize];
   console.log(JSON.stringify({
     scores: Object.fromEntries(scores),
     lost: lost.map(({ id, title, displayValue }) => [id, title, displayValue ?? ""].join(": ")),
-    requests: lhr.audits["network-requests"].details.items.map(({ url }) => url).filter((url) => !url.startsWith("data:")),
+    // what is in the page itself is no request
+    weights: Object.fromEntries(requests.filter(({ url }) => !url.startsWith("data:")).map(weigh)),
   }));
 } finally {
   await chrome.kill();
