@@ -11,7 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Dialect, Text
+from sqlalchemy import ColumnElement, Dialect, String, Text, func
+from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import TypeDecorator
 
 from flask_ms365.config import listed, secret_text
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from cryptography.fernet import Fernet
 
 _PREFIX = "ms1"
+_KEY_ID_LENGTH = 8
 
 
 class Keyring:
@@ -29,11 +31,13 @@ class Keyring:
     def __init__(self, keys: list[str]) -> None:
         self._fernets = {key_id(key): _fernet(key) for key in keys}
 
-    def __len__(self) -> int:
-        return len(self._fernets)
-
     def __bool__(self) -> bool:
         return bool(self._fernets)
+
+    @property
+    def key_ids(self) -> frozenset[str]:
+        """The public names of the keys."""
+        return frozenset(self._fernets)
 
     def __repr__(self) -> str:
         return f"<Keyring {' '.join(self._fernets) or 'empty'}>"
@@ -77,6 +81,11 @@ class Sealed(TypeDecorator[str]):
         return value
 
 
+def key_id_in(sealed: InstrumentedAttribute[str | None]) -> ColumnElement[str]:
+    """Return what reads, in a query, under which key the secrets of a column were sealed."""
+    return func.substr(sealed, len(_PREFIX) + 2, _KEY_ID_LENGTH, type_=String)
+
+
 def keyring_from(config: Mapping[str, Any]) -> Keyring:
     """Build the ring of ``MS365_ENCRYPTION_KEYS`` (a list, or text with commas or line breaks) or its ``_FILE``."""
     keys = config.get("MS365_ENCRYPTION_KEYS")
@@ -94,7 +103,7 @@ def generate_key() -> str:
 
 def key_id(key: str) -> str:
     """Return the public name of a key: eight hexadecimal digits of its hash."""
-    return hashlib.sha256(key.encode()).hexdigest()[:8]
+    return hashlib.sha256(key.encode()).hexdigest()[:_KEY_ID_LENGTH]
 
 
 def _fernet(key: str) -> Fernet:

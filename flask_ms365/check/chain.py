@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from flask_ms365.check import connections, here, microsoft
 from flask_ms365.check.outcome import Outcome, StepResult, failed, not_checked
 from flask_ms365.check.subject import Subject
+from flask_ms365.check.worker import worker
+from flask_ms365.errors import EncryptionError, NotConfigured
 from flask_ms365.words import Words
 
 _log = logging.getLogger(__name__)
@@ -16,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One step. It is not run where one of ``needs`` has failed."""
+    """One step. It is not run where one of ``needs`` has failed; settings and keys that it needs it finds missing."""
 
     name: str
     title: str
@@ -24,7 +26,7 @@ class Step:
     needs: tuple[str, ...] = ()
 
 
-_TENANT = ("settings", "keyring", "reach")
+_TENANT = ("reach",)
 _APP = (*_TENANT, "tenant")
 _SIGNED_IN = (*_APP, "credentials")
 
@@ -38,7 +40,7 @@ STEPS = (
     Step(name="redirect_uri", title=Words("Redirect URI"), run=connections.redirect_uri),
     Step(name="permissions", title=Words("Permissions"), run=connections.permissions, needs=_SIGNED_IN),
     Step(name="mailbox", title=Words("Mailbox through Graph"), run=connections.mailbox, needs=_SIGNED_IN),
-    Step(name="worker", title=Words("Background worker"), run=here.worker),
+    Step(name="worker", title=Words("Background worker"), run=worker),
     Step(name="database", title=Words("Database"), run=here.database),
 )
 
@@ -56,19 +58,29 @@ def steps_with(host_checks: Sequence[HostCheck]) -> tuple[Step, ...]:
 
 def run_step(step: Step, subject: Subject, before: Sequence[StepResult]) -> StepResult:
     """Run one step after those before it. It always says something, and what could not be looked at is never red."""
-    blocked_by = next((each for each in before if each.name in step.needs and each.outcome.state == "failed"), None)
-    if blocked_by is not None:
-        number = 1 + [each.name for each in before].index(blocked_by.name)
-        outcome = not_checked(Words("Needs step %(number)s: %(title)s", number=number, title=blocked_by.title))
-    else:
-        outcome = _outcome(step, subject)
+    has_failed = {each.name for each in before if each.outcome.state == "failed"}
+    blocked_by = next((name for name in step.needs if name in has_failed), None)
+    outcome = _needs(blocked_by) if blocked_by else _outcome(step, subject)
     return StepResult(name=step.name, title=step.title, outcome=outcome)
 
 
 def _outcome(step: Step, subject: Subject) -> Outcome:
     try:
-        return step.run(subject)
+        outcome: object = step.run(subject)
+        if not isinstance(outcome, Outcome):
+            raise TypeError(f"A check returned {type(outcome).__name__}; flask_ms365.check has what it may return.")
+        return outcome
+    except NotConfigured:
+        return _needs("settings")
+    except EncryptionError:
+        return _needs("keyring")
     except Exception as exc:  # the host's code, or something that nobody thought of: the others still run
         _log.exception("check.step_failed", extra={"event": "check.step_failed", "step": step.name})
+        subject.session.rollback()
         broken = failed if step.name.startswith("host-") else not_checked
         return broken(Words("The check itself did not work (%(kind)s).", kind=type(exc).__name__))
+
+
+def _needs(name: str) -> Outcome:
+    number, step = next((number, step) for number, step in enumerate(STEPS, 1) if step.name == name)
+    return not_checked(Words("Needs step %(number)s: %(title)s", number=number, title=step.title))

@@ -1,25 +1,31 @@
-"""The steps that ask nobody outside: address, settings, keys, whoever ticks, the database."""
+"""The steps that ask nobody outside: address, settings, keys, the database."""
 
 from __future__ import annotations
 
 import secrets
-from datetime import timedelta
+from collections.abc import Sequence
+from urllib.parse import urlsplit
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select, text, union
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_ms365.check.outcome import Outcome, failed, not_checked, passed, warning
+from flask_ms365.check.span import span
 from flask_ms365.check.subject import Subject
-from flask_ms365.errors import EncryptionError, NoEncryptionKey
-from flask_ms365.jobs.hook import TICK
-from flask_ms365.models import Heartbeat, Told, write_transaction
+from flask_ms365.config import LOOPBACK_HOSTS
+from flask_ms365.crypto import key_id_in
+from flask_ms365.errors import EncryptionError, KeyMissing, NoEncryptionKey
+from flask_ms365.identity.redirect_uri import redirect_uri_problems
+from flask_ms365.models import Connection, Setting, Told, write_transaction
+from flask_ms365.models.base import AnySession
 from flask_ms365.settings import CATALOG, Snapshot, spec_of
 from flask_ms365.settings.cautions import cautions
 from flask_ms365.settings.reminder import secret_expiry
 from flask_ms365.words import Words, counted
 
-_SILENT = timedelta(minutes=15)
 _NEW_SECRET = Words("Create a new client secret in Entra and paste its Value on the settings page.")
+_PUT_BACK = Words("Put the key back, or enter the secret again and let people sign in again.")
+_SEALED = (Setting.sealed, Setting.previous, Connection.access_token, Connection.refresh_token)
 
 
 def public_address(subject: Subject) -> Outcome:
@@ -30,9 +36,13 @@ def public_address(subject: Subject) -> Outcome:
     if address.is_guess:
         next_step = Words("Confirm it on the settings page.")
         return failed(Words("The redirect URI is only a guess."), next_step, endpoint="settings")
-    if address.warnings:
-        more = tuple((Words("Also"), text) for text in address.warnings[1:])
-        return warning(address.warnings[0], details=more, endpoint="settings")
+    refusals = list(redirect_uri_problems(address.redirect_uri))
+    if refusals and urlsplit(address.redirect_uri).hostname not in LOOPBACK_HOSTS:
+        next_step = Words("Set MS365_PUBLIC_BASE_URL to the https address that people use.")
+        return failed(refusals[0], next_step, details=_also(refusals), endpoint="settings")
+    pointed_out = list(dict.fromkeys([*refusals, *address.warnings]))
+    if pointed_out:
+        return warning(pointed_out[0], details=_also(pointed_out), endpoint="settings")
     return passed(address.redirect_uri)
 
 
@@ -51,34 +61,25 @@ def settings(subject: Subject) -> Outcome:
 
 def keyring(subject: Subject) -> Outcome:
     """See that there are keys, and that what is stored opens."""
-    if not subject.keyring:
+    keys = subject.keyring.key_ids
+    if not keys:
         return failed(Words("No encryption key is set."), NoEncryptionKey().words)
+    in_use = set(subject.session.scalars(union(*(select(key_id_in(column)) for column in _SEALED)))) - {None}
+    oldest = subject.session.scalar(select(func.min(Connection.renewed_at)).where(Connection.is_dead.is_(False)))
+    subject.session.commit()
     try:
+        for missing in sorted(in_use - keys):
+            raise KeyMissing(missing)
         for spec in CATALOG:
             subject.snapshot.effective(spec.key)
     except EncryptionError as exc:
-        return failed(exc.words, Words("Put the key back, or enter the secret again."), endpoint="settings")
-    keys = len(subject.keyring)
-    return passed(counted("%(count)s key; what is stored opens.", "%(count)s keys; what is stored opens.", keys))
-
-
-def worker(subject: Subject) -> Outcome:
-    """See when somebody ticked last."""
-    if not subject.snapshot.is_sync_on:
-        return not_checked(Words("Emails sync is off."))
-    next_step = _how_to_start(subject.engine)
-    if subject.hook_problem:
-        return warning(subject.hook_problem, next_step)
-    seen = subject.session.scalar(select(Heartbeat.at))
-    subject.session.commit()
-    if seen is None:
-        return failed(Words("Nobody has looked for new mail yet."), next_step)
-    silence, pace = subject.clock() - seen, _pace(subject)
-    minutes = int(silence.total_seconds() // 60)
-    said = counted("Last seen %(count)s minute ago.", "Last seen %(count)s minutes ago.", minutes)
-    if silence > max(_SILENT, 3 * pace):
-        return failed(said, next_step)
-    return warning(said, next_step) if silence > 3 * pace else passed(Words("%(engine)s ticks.", engine=subject.engine))
+        return failed(exc.words, _PUT_BACK, endpoint="settings")
+    if oldest is None:
+        one, many = "%(used)s of %(count)s key in use", "%(used)s of %(count)s keys in use"
+        return passed(counted(one, many, len(keys), used=len(in_use)))
+    one = "%(used)s of %(count)s key in use, oldest token renewed %(age)s ago"
+    many = "%(used)s of %(count)s keys in use, oldest token renewed %(age)s ago"
+    return passed(counted(one, many, len(keys), used=len(in_use), age=span(subject.clock() - oldest)))
 
 
 def database(subject: Subject) -> Outcome:
@@ -90,10 +91,22 @@ def database(subject: Subject) -> Outcome:
             subject.session.flush()
             subject.session.execute(delete(Told).where(Told.subject == mark))
     except SQLAlchemyError as exc:
-        kind = type(exc).__name__
-        next_step = Words("Is it read-only, full, or away?")
-        return failed(Words("The database cannot be written (%(kind)s).", kind=kind), next_step)
-    return passed(Words("The database takes what is written."))
+        said = Words("The database cannot be written (%(kind)s).", kind=type(exc).__name__)
+        return failed(said, Words("Is it read-only, full, or away? Are the tables of Flask-MS365 there?"))
+    return passed(Words("The database takes what is written."), next_step=_recommended(subject.session))
+
+
+def _recommended(session: AnySession) -> str:
+    """Return what a host's own SQLite would gain by: we never reconfigure it."""
+    if session.get_bind().dialect.name != "sqlite":
+        return ""
+    mode = session.scalar(text("PRAGMA journal_mode"))
+    session.commit()
+    return Words("Set journal_mode=WAL, so that people can read while mail is stored.") if mode == "delete" else ""
+
+
+def _also(sentences: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    return tuple((Words("Also"), sentence) for sentence in sentences[1:])
 
 
 def _cautioned(snapshot: Snapshot) -> Outcome | None:
@@ -101,17 +114,3 @@ def _cautioned(snapshot: Snapshot) -> Outcome | None:
         said = Words("%(label)s: %(caution)s", label=spec_of(key).label, caution=found[0])
         return warning(said, endpoint="settings")
     return None
-
-
-def _pace(subject: Subject) -> timedelta:
-    """Return how often somebody should tick; cron and timers do so at the pace of the host."""
-    interval = timedelta(minutes=int(str(subject.snapshot.effective("sync_interval").value)))
-    return interval if subject.engine == "external" else TICK
-
-
-def _how_to_start(engine: str) -> Words:
-    if engine == "celery":
-        return Words("Start Celery's beat and a worker.")
-    if engine == "external":
-        return Words('Keep "flask ms365 worker" running, or let a timer run "flask ms365 sync".')
-    return Words("It starts with the first request. Is the app still running?")

@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask_ms365.check.outcome import Outcome, failed, not_checked, passed, warning
 from flask_ms365.errors import AppRefused, TokenError, TokenUnavailable
 from flask_ms365.identity.advice import Advice
 from flask_ms365.identity.clouds import CLOUDS
-from flask_ms365.identity.discovery import fetch
+from flask_ms365.identity.discovery import Answer, fetch
+from flask_ms365.identity.keys import is_issuer_of
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.token_endpoint import prove_credentials
-from flask_ms365.settings.checks import ANY_TENANT
+from flask_ms365.settings.checks import ANY_TENANT, is_guid
 from flask_ms365.words import Words
 
 _CLOCK_IS_OFF, _CLOCK_IS_WRONG = 60, 300  # seconds; a token is valid from now on, give or take a minute
@@ -26,6 +28,8 @@ _SET_CLOCK = Words("Set this server's clock, best by NTP. Tokens and sign-ins de
 _LATER = Words("Try again in a few minutes.")
 _CHOOSE_CLOUD = Words("Choose the right Microsoft cloud on the settings page.")
 _OLD_SECRET_SERVES = Words("The new client secret does not work; the one it replaced still serves.")
+_SECRET_ID = Words("The client secret in the settings is a Secret ID.")
+_WRONG_SECRET = "7000215"
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,7 @@ def reach(authority: str, clock: Callable[[], datetime]) -> Outcome:
         return failed(exc.words, Words("Let this server reach %(host)s over https.", host=host))
     if answer.status >= 500:
         return warning(Words("%(host)s answered %(status)s.", host=host, status=answer.status), _LATER)
-    off = abs(round((clock() - answer.date).total_seconds())) if answer.date else 0
-    took = round(answer.seconds * 1000)
-    said = Words("%(host)s in %(took)s ms, clock %(off)s s off", host=host, took=took, off=off)
-    if off >= _CLOCK_IS_WRONG:
-        return failed(said, _SET_CLOCK)
-    return warning(said, _SET_CLOCK) if off >= _CLOCK_IS_OFF else passed(said)
+    return _interception(answer, host) or _clock(answer, host, clock())
 
 
 def tenant(registration: AppRegistration) -> Outcome:
@@ -57,12 +56,15 @@ def tenant(registration: AppRegistration) -> Outcome:
         document = fetch(registration.discovery_url).decode(_TenantDocument)
     except TokenUnavailable as exc:
         return refused(exc)
-    is_here = document.issuer.startswith(f"{registration.authority}/")
-    if is_here and document.msgraph_host in ("", _graph_host(registration.cloud)):
-        return passed(registration.tenant)
-    homes = [cloud.label for key, cloud in CLOUDS.items() if _graph_host(key) == document.msgraph_host]
-    next_step = Words("Choose %(cloud)s as Microsoft cloud.", cloud=homes[0]) if homes else _CHOOSE_CLOUD
-    return failed(Words("The tenant is in another Microsoft cloud."), next_step, endpoint="settings")
+    if document.msgraph_host not in ("", _graph_host(registration.cloud)):
+        return _in_another_cloud(document.msgraph_host)
+    if not is_issuer_of(registration, document.issuer):
+        next_step = Words("Does MS365_AUTHORITY_URL, or a proxy, lead to another sign-in service?")
+        details = ((Words("Issuer"), document.issuer),)
+        return failed(Words("The sign-in service names another issuer than expected."), next_step, details=details)
+    if registration.tenant in ANY_TENANT:
+        return passed(Words("%(tenant)s: accounts of any tenant may sign in.", tenant=registration.tenant))
+    return passed(registration.tenant)
 
 
 def credentials(registration: AppRegistration) -> Outcome:
@@ -72,7 +74,10 @@ def credentials(registration: AppRegistration) -> Outcome:
     try:
         prove_credentials(replace(registration, previous_secret=None))
     except AppRefused as exc:
-        return _with_the_old_secret(registration, refused(exc))
+        outcome = refused(exc)
+        if exc.code == _WRONG_SECRET and is_guid(registration.client_secret):
+            outcome = replace(outcome, message=_SECRET_ID)
+        return _with_the_old_secret(registration, outcome)
     except TokenError as exc:
         return refused(exc)
     return passed(Words("Microsoft takes client ID and client secret."))
@@ -85,8 +90,46 @@ def refused(error: TokenError) -> Outcome:
         return warning(error.words, _LATER)
     is_transient = error.error in {"temporarily_unavailable", "server_error"}
     return (warning if is_transient else failed)(
-        advice.message, advice.next_step, page=advice.page, code=advice.code, details=_details(error.error, advice)
+        advice.message,
+        advice.next_step,
+        page=advice.page,
+        endpoint="settings",
+        code=advice.code,
+        trace=advice.trace,
+        details=_details(error.error, advice),
     )
+
+
+def _interception(answer: Answer, host: str) -> Outcome | None:
+    """Notice what stands between: the sign-in page of a network, a proxy that wants a password, a redirect."""
+    try:
+        answer.decode(dict[str, Any])
+    except TokenUnavailable as exc:
+        if exc.advice is None:
+            said = Words(
+                "Something else answered in the place of %(host)s (HTTP %(status)s).", host=host, status=answer.status
+            )
+            next_step = Words(
+                "Let this server reach %(host)s without a proxy or firewall that answers itself.", host=host
+            )
+            return failed(said, next_step)
+    return None
+
+
+def _clock(answer: Answer, host: str, now: datetime) -> Outcome:
+    off = abs(round((now - answer.date).total_seconds())) if answer.date else 0
+    took = round(answer.seconds * 1000)
+    said = Words("%(host)s in %(took)s ms, clock %(off)s s off", host=host, took=took, off=off)
+    if off >= _CLOCK_IS_WRONG:
+        return failed(said, _SET_CLOCK)
+    return warning(said, _SET_CLOCK) if off >= _CLOCK_IS_OFF else passed(said)
+
+
+def _in_another_cloud(graph_host: str) -> Outcome:
+    homes = [cloud.label for key, cloud in CLOUDS.items() if _graph_host(key) == graph_host]
+    next_step = Words("Choose %(cloud)s as Microsoft cloud.", cloud=homes[0]) if homes else _CHOOSE_CLOUD
+    details = ((Words("Microsoft Graph of the tenant"), graph_host),)
+    return failed(Words("The tenant is in another Microsoft cloud."), next_step, endpoint="settings", details=details)
 
 
 def _with_the_old_secret(registration: AppRegistration, outcome: Outcome) -> Outcome:

@@ -16,7 +16,8 @@ class Outcome:
     """A state with plain words and a next step.
 
     ``page`` names a page of the Entra admin center (see identity/portal.py), ``endpoint`` one of ours; either mends it.
-    ``details`` is what support asks for: error, AADSTS code, ids. Nothing in it is secret.
+    ``code`` is Microsoft's, ``trace`` names the request there; ``details`` is all that support asks for. Nothing in it
+    is secret.
     """
 
     state: State
@@ -25,6 +26,7 @@ class Outcome:
     page: str = ""
     endpoint: str = ""
     code: str = ""
+    trace: str = ""
     details: tuple[tuple[str, str], ...] = ()
 
 
@@ -48,7 +50,8 @@ class StepResult:
             "page": outcome.page,
             "endpoint": outcome.endpoint,
             "code": outcome.code,
-            "details": [[as_json(label), value] for label, value in outcome.details],
+            "trace": outcome.trace,
+            "details": [[as_json(label), as_json(value)] for label, value in outcome.details],
         }
 
     @classmethod
@@ -61,7 +64,8 @@ class StepResult:
             page=stored["page"],
             endpoint=stored["endpoint"],
             code=stored["code"],
-            details=tuple((from_json(label), value) for label, value in stored["details"]),
+            trace=stored["trace"],
+            details=tuple((from_json(label), from_json(value)) for label, value in stored["details"]),
         )
         return cls(name=stored["name"], title=from_json(stored["title"]), outcome=outcome)
 
