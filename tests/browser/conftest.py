@@ -99,7 +99,7 @@ def open_page(chromium: Browser, stage: Stage) -> Iterator[OpenPage]:
 
 @pytest.fixture(scope="package")
 def styled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Yield the address of the host of the six styles, configured, with Ana's mailbox connected and a letter read."""
+    """Yield the address of the host of the six styles, configured, checked, with Ana's mailbox connected and read."""
     if not all(path.exists() for path in STYLES.values()):
         missing("the host styles are not here (npm ci, in tests/browser)")
     with Simulator(port=0) as simulator:
@@ -110,6 +110,7 @@ def styled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         host.visitor().connect(ana)
         with host.app.app_context():
             host.ms365.tick()
+        host.visitor().submit("/ms365/check", {})
         with serving(host.app) as url:
             yield url
 
