@@ -34,7 +34,10 @@ def po_file(language: str) -> Path:
 
 
 def read(language: str) -> Catalog:
-    """Return a language's texts."""
+    """Return a language's texts; none for one that begins."""
+    if not po_file(language).exists():
+        po_file(language).parent.mkdir(parents=True)
+        return Catalog(locale=language, domain="ms365", project="Flask-MS365", charset="utf-8", fuzzy=False)
     with po_file(language).open("rb") as file:
         return read_po(file, locale=language, domain="ms365")
 

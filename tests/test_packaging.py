@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from flask_ms365 import __version__
+from tests.catalogs import LANGUAGES
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = ("flask_ms365", "templates", "static", "demo", "docs", "tests")
@@ -146,6 +147,7 @@ def test_a_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         entry_points = archive.read(f"flask_ms365-{__version__}.dist-info/entry_points.txt").decode()
     assert {name.partition("/")[0] for name in names} == {"flask_ms365", f"flask_ms365-{__version__}.dist-info"}
     assert "flask_ms365/py.typed" in names
+    assert {f"flask_ms365/translations/{code}/LC_MESSAGES/ms365.mo" for code in LANGUAGES} <= set(names)
     assert "ms365 = flask_ms365.simulator.pytest_plugin" in entry_points
 
 
@@ -153,6 +155,7 @@ def test_a_source_distribution_holds_what_its_tests_need(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"tests/conftest.py", "tests/sync/conftest.py", "demo/app.py", "docs/host.md", "CHANGELOG.md"} <= names
+    assert {f"flask_ms365/translations/{code}/LC_MESSAGES/ms365.po" for code in LANGUAGES} <= names
     assert not [name for name in names if "__pycache__" in name]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime, timezone
 from functools import cache
-from gettext import NullTranslations
+from gettext import GNUTranslations, NullTranslations, translation
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +70,9 @@ def date_of(value: date) -> str:
 def document_language() -> dict[str, str]:
     """Return ``ms365_lang`` and ``ms365_dir``; nothing for English, which a document is in without them."""
     babel = _babel()
-    locale = babel.get_locale() if babel else None
-    if locale is None or locale.language not in _languages():
+    if babel is None or not isinstance(_catalog(), GNUTranslations):
         return {}
+    locale = babel.get_locale()
     return {"ms365_lang": str(locale).replace("_", "-"), "ms365_dir": locale.text_direction}
 
 
@@ -95,19 +95,11 @@ def _babel() -> Any:
 
 
 def _catalog() -> NullTranslations:
-    if "babel" not in current_app.extensions:
-        return _ENGLISH
-    catalog: NullTranslations = _domain().get_translations()
-    return catalog
+    """Return our words in the visitor's language, or none: then they stay English."""
+    babel = _babel()
+    return _catalog_of(babel.get_locale()) if babel else _ENGLISH
 
 
 @cache
-def _domain() -> Any:
-    from flask_babel import Domain
-
-    return Domain(translation_directories=[str(FOLDER)], domain="ms365")
-
-
-@cache
-def _languages() -> frozenset[str]:
-    return frozenset(path.parts[-3] for path in FOLDER.glob("*/LC_MESSAGES/ms365.mo"))
+def _catalog_of(locale: Any) -> NullTranslations:
+    return translation("ms365", FOLDER, [str(locale)], fallback=True)

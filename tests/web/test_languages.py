@@ -11,13 +11,13 @@ import pytest
 from babel.messages.catalog import Catalog
 from flask import request
 from flask_babel import Babel
-from jinja2 import DictLoader
+from jinja2 import DictLoader, Environment, meta
 from markupsafe import Markup
 
 from flask_ms365.errors import Throttled
 from flask_ms365.web import language
 from flask_ms365.words import Words, counted
-from tests.catalogs import LANGUAGES, compiled
+from tests.catalogs import LANGUAGES, ROOT, compiled
 from tests.conftest import Host
 from tests.visitor import Visitor
 from tests.web.conftest import SETTINGS, AddMessage, words
@@ -176,3 +176,9 @@ def test_an_error_is_told_in_the_language_of_its_reader(speaking: Host) -> None:
     with speaking.app.test_request_context(headers={"Accept-Language": "de"}):
         told = language.translated(Throttled(status=429, code="tooMany").words)
     assert told == "Microsoft bittet um langsamere Anfragen. (HTTP 429 tooMany)"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "templates" / "ms365" / "parts").iterdir()), ids=lambda path: path.name)
+def test_a_part_uses_our_words_and_not_those_of_the_host(path: Path) -> None:
+    """A part that calls ``_`` begins with ``{% set _ = ms365_text %}``; in pages our blocks do it."""
+    assert "_" not in meta.find_undeclared_variables(Environment().parse(path.read_text(encoding="utf-8")))
