@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import Select, and_, bindparam, case, func, select
 
 from flask_ms365.models import Heartbeat, Mailbox, Message
 from flask_ms365.models.base import AnySession
@@ -48,26 +50,30 @@ class Activity:
 
 def summarise(session: AnySession, *, now: datetime) -> Summary:
     """Count the mailboxes by state; one statement."""
+    rows = session.execute(_by_state(), {"now": now}).all()
+    return Summary(
+        counts={kind: count for kind, count, _, _ in rows},
+        last_success_at=max((last for _, _, last, _ in rows if last), default=None),
+        next_due_at=min((due for kind, _, _, due in rows if kind not in _AT_REST), default=None),
+    )
+
+
+@cache
+def _by_state() -> Select[Any]:
+    """Return the statement, made once: every page of the admins runs it, and making it takes longer than that."""
     failed = and_(Mailbox.fail_count > 0, Mailbox.last_result.in_([str(result) for result in NEEDS_A_PERSON]))
     # the worst that holds comes first, as for a single mailbox
     state = case(
         (Mailbox.state.in_(_AT_REST), Mailbox.state),
-        (Mailbox.lease_expires_at > now, "syncing"),
+        (Mailbox.lease_expires_at > bindparam("now"), "syncing"),
         (failed, "failed"),
         (Mailbox.fail_count > 0, "waiting"),
         (Mailbox.last_success_at.is_not(None), "up_to_date"),
         else_="never_synced",
     )
     each = select(state.label("kind"), Mailbox.last_success_at, Mailbox.next_due_at).subquery()
-    grouped = select(
-        each.c.kind, func.count(), func.max(each.c.last_success_at), func.min(each.c.next_due_at)
-    ).group_by(each.c.kind)
-    rows = session.execute(grouped).all()
-    return Summary(
-        counts={kind: count for kind, count, _, _ in rows},
-        last_success_at=max((last for _, _, last, _ in rows if last), default=None),
-        next_due_at=min((due for kind, _, _, due in rows if kind not in _AT_REST), default=None),
-    )
+    last_success, next_due = func.max(each.c.last_success_at), func.min(each.c.next_due_at)
+    return select(each.c.kind, func.count(), last_success, next_due).group_by(each.c.kind)
 
 
 def read_activity(session: AnySession) -> Activity:
