@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,11 +13,14 @@ from flask_ms365.identity.advice import advise
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.words import Words
 
+_log = logging.getLogger(__name__)
+
 _TIMEOUT = (5, 30)  # seconds to connect, and between two bytes; together below the lease
 _PROBE_TIMEOUT = (5, 10)  # somebody waits for the answer
 _NO_TOKEN = Words("Microsoft's sign-in service answered something that is no token.")
 _ENDS_SIGN_IN = {"invalid_grant", "interaction_required", "consent_required"}
-_ENDS_ALL = {"invalid_client", "unauthorized_client"}
+_SECRET_REFUSED = "invalid_client"
+_ENDS_ALL = {_SECRET_REFUSED, "unauthorized_client"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +69,7 @@ def prove_credentials(registration: AppRegistration) -> None:
     """
     form = {"grant_type": "client_credentials", "scope": f"{registration.graph}/.default"}
     answer = _request(registration, form, timeout=_PROBE_TIMEOUT)
-    if not isinstance(answer, dict) or not isinstance(answer.get("access_token"), str):
+    if not _has_token(answer):
         raise TokenUnavailable(_NO_TOKEN)
 
 
@@ -89,15 +93,20 @@ def _request(
     redirect_uri: str | None = None,
     timeout: tuple[int, int] = _TIMEOUT,
 ) -> Any:
-    """Ask with the client secret; while a new one has not worked yet, the one it replaced serves where it fails."""
+    """Ask with the client secret; where it is refused, the one that it replaced serves until it has worked."""
     ask = partial(_ask, registration, {**form, "timeout": timeout}, redirect_uri)
     try:
         answer = ask(registration.client_secret)
-    except AppRefused:
-        if registration.previous_secret is None:
+    except AppRefused as refusal:
+        if registration.previous_secret is None or refusal.error != _SECRET_REFUSED:
             raise
-        return ask(registration.previous_secret)
-    registration.secret_worked()
+        _log.warning("secret.refused", extra={"event": "secret.refused", "code": refusal.code})
+        try:
+            return ask(registration.previous_secret)
+        except AppRefused:
+            raise refusal from None  # people hear of the secret that they entered, not of the one before
+    if _has_token(answer):
+        registration.secret_worked()
     return answer
 
 
@@ -115,6 +124,11 @@ def _ask(registration: AppRegistration, form: Mapping[str, Any], redirect_uri: s
             raise TokenUnavailable(
                 Words("Microsoft's sign-in service did not answer as expected (%(kind)s).", kind=_kind(exc))
             ) from None
+
+
+def _has_token(answer: Any) -> bool:
+    """Tell a token from whatever else a network may answer."""
+    return isinstance(answer, dict) and isinstance(answer.get("access_token"), str) and answer["access_token"] != ""
 
 
 def _refusal(error: str, description: str, *, login: str) -> TokenError:

@@ -29,7 +29,7 @@ from flask_ms365.words import Words
 _log = logging.getLogger(__name__)
 
 _EARLY = timedelta(minutes=5)
-_LEASE = timedelta(seconds=60)  # longer than the token endpoint may take
+_LEASE = timedelta(seconds=90)  # longer than the token endpoint may take, asked with one secret and then the other
 _POLL, _POLLS = 0.1, 50
 
 # user_id, tid, oid: what a stored token belongs to

@@ -18,11 +18,11 @@ from flask_ms365.words import Words
 def app_registration(settings: Settings, config: Mapping[str, Any]) -> AppRegistration:
     """Return the registration as the settings are now; raise :exc:`NotConfigured` or an EncryptionError."""
     snapshot = settings.read()
-    row, registration = snapshot.stored("client_secret"), registration_of(snapshot, config)
-    if row is None or row.previous is None:
+    row, previous = snapshot.stored("client_secret"), snapshot.previous_secret()
+    registration = registration_of(snapshot, config)
+    if row is None or previous is None:
         return registration
-    worked = partial(settings.secret_worked, str(row.sealed))
-    return registration.with_previous_secret(snapshot.previous_secret(), worked)
+    return registration.with_previous_secret(previous, partial(settings.secret_worked, str(row.sealed)))
 
 
 def registration_of(snapshot: Snapshot, config: Mapping[str, Any]) -> AppRegistration:

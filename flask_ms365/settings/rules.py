@@ -11,8 +11,6 @@ from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.settings.values import USE_DEFAULT, Changes, UseDefault
 from flask_ms365.words import Words
 
-# what an app registration is known by; a secret belongs to one
-_APP = ("client_id", "tenant_id", "cloud")
 _EXPIRY = "client_secret_expires_on"
 
 
@@ -45,11 +43,6 @@ def differs(before: Snapshot, after: Snapshot, key: str) -> bool:
     if isinstance(value, UseDefault) or row is None:
         return row is not None or not isinstance(value, UseDefault)
     return spec_of(key).kind == "secret" or row.value != value
-
-
-def is_same_app(before: Snapshot, after: Snapshot) -> bool:
-    """Tell whether both describe the same app registration."""
-    return all(before.effective(key).value == after.effective(key).value for key in _APP)
 
 
 def told(snapshot: Snapshot, key: str) -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 
 from flask import Flask
 from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from flask_ms365 import audit, signals
 from flask_ms365.crypto import Keyring
@@ -19,6 +20,8 @@ from flask_ms365.settings.catalog import spec_of
 from flask_ms365.settings.deployment import Deployment
 from flask_ms365.settings.snapshot import Snapshot, secret_context
 from flask_ms365.settings.values import Changes, Effective, TheirChange, UseDefault
+
+_log = logging.getLogger(__name__)
 
 _LOOK_BACK = 200  # saves of single settings
 
@@ -75,9 +78,10 @@ class Settings:
             after = rules.candidate(before, rules.with_consequences(before, changes))
             was_on, is_on = before.is_sync_on, after.is_sync_on
             changed = [key for key in after.changes if rules.differs(before, after, key)]
+            previous = self._overlap(before, after)  # first of all: what is written shows in ``before`` too
             for key in changed:
                 self._audit(before, after, key, actor, row.version + 1)
-                self._write(before, after, key, actor)
+                self._write(before, after, key, previous, actor)
             row.version += bool(changed)
         self._announce(changed, was_on, is_on, actor)
         return changed
@@ -115,12 +119,18 @@ class Settings:
             audit.record(self._session, "base_url.confirmed", at=self._clock(), actor=actor, target=url)
 
     def secret_worked(self, sealed: str) -> None:
-        """Forget the secret that ``sealed`` replaced: Microsoft has taken the new one."""
-        worked = update(Setting).where(Setting.key == "client_secret", Setting.sealed == sealed).values(previous=None)
-        with write_transaction(self._session):
-            self._session.execute(worked.execution_options(synchronize_session=False))
+        """Forget the secret that ``sealed`` replaced: Microsoft has taken the new one.
 
-    def _write(self, before: Snapshot, after: Snapshot, key: str, actor: str | None) -> None:
+        What it gave for it must not be lost over this, so a database that fails is left to the next answer.
+        """
+        worked = update(Setting).where(Setting.key == "client_secret", Setting.sealed == sealed).values(previous=None)
+        try:
+            with write_transaction(self._session):
+                self._session.execute(worked.execution_options(synchronize_session=False))
+        except SQLAlchemyError as exc:
+            _log.warning("secret.kept", extra={"event": "secret.kept", "error": type(exc).__name__})
+
+    def _write(self, before: Snapshot, after: Snapshot, key: str, previous: str | None, actor: str | None) -> None:
         """Write one override, or delete it."""
         row, value = before.stored(key), after.changes[key]
         if isinstance(value, UseDefault):
@@ -132,18 +142,19 @@ class Settings:
         row.value, row.sealed, row.previous = value, None, None
         if spec_of(key).kind == "secret" and value:
             row.value, row.sealed = None, self._keyring.seal(value, secret_context(key))
-            row.previous = self._overlap(before, after)
+            row.previous = previous
         row.changed_at, row.changed_by = self._clock(), actor
 
     def _overlap(self, before: Snapshot, after: Snapshot) -> str | None:
-        """Return the old client secret, sealed, where it may serve until the new one has worked."""
-        if not rules.is_same_app(before, after):
+        """Return the last secret known to be good, sealed, where it may serve until the new one has worked."""
+        new = after.changes.get("client_secret")
+        if not new or isinstance(new, UseDefault) or before.app_identity != after.app_identity:
             return None
         try:
             old = before.previous_secret() or before.effective("client_secret").value
         except EncryptionError:
             return None
-        return self._keyring.seal(str(old), secret_context("client_secret", "previous")) if old else None
+        return self._keyring.seal(str(old), after.previous_context) if old and old != new else None
 
     def _lock_version(self) -> SettingsVersion:
         row = self._session.scalar(select(SettingsVersion).where(SettingsVersion.id == 1).with_for_update())

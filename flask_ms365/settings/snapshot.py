@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flask_ms365.crypto import Keyring
+from flask_ms365.errors import EncryptionError
 from flask_ms365.models import Setting, SettingsVersion
 from flask_ms365.settings.catalog import CREDENTIALS, spec_of
 from flask_ms365.settings.deployment import Deployment
 from flask_ms365.settings.values import Changes, Effective, UseDefault
+
+_APP = ("client_id", "tenant_id", "cloud")
 
 
 def secret_context(key: str, column: str = "sealed") -> str:
@@ -78,11 +81,27 @@ class Snapshot:
         return self.effective(key).value not in (None, "")
 
     def previous_secret(self) -> str | None:
-        """Return the client secret that the stored one replaced, while the new one has not worked yet."""
+        """Return the client secret that the stored one replaced, while the new one has not worked yet.
+
+        It serves the app that it was stored for and no other one, and is not missed where it cannot be opened.
+        """
         row = self.stored("client_secret")
         if row is None or row.previous is None or self.own("client_secret") is not None:
             return None
-        return self._keyring.open(row.previous, secret_context("client_secret", "previous"))
+        try:
+            return self._keyring.open(row.previous, self.previous_context)
+        except EncryptionError:
+            return None
+
+    @property
+    def app_identity(self) -> tuple[str, ...]:
+        """What an app registration is known by; a secret belongs to one."""
+        return tuple(str(self.effective(key).value) for key in _APP)
+
+    @property
+    def previous_context(self) -> str:
+        """The place that a replaced client secret is sealed for."""
+        return f"{secret_context('client_secret', 'previous')}:{'/'.join(self.app_identity)}"
 
     @property
     def missing_credentials(self) -> list[str]:

@@ -160,5 +160,5 @@ def _stored_secret(spec: SettingSpec, snapshot: Snapshot) -> StoredSecret | None
         prefix=prefix,
         replaced_at=row.changed_at,
         replaced_by=row.changed_by,
-        is_overlapping=row.previous is not None,
+        is_overlapping=snapshot.previous_secret() is not None,
     )
