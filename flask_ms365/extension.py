@@ -12,7 +12,7 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_ms365.check.chain import HostCheck
 from flask_ms365.check.outcome import Outcome
 from flask_ms365.check.runs import Check
-from flask_ms365.check.subject import subject_of
+from flask_ms365.check.subject import Address, Subject
 from flask_ms365.cli import ms365_cli
 from flask_ms365.config import apply_defaults
 from flask_ms365.crypto import keyring_from
@@ -58,6 +58,23 @@ def _as_text(current_user_id: Callable[[], Any]) -> Callable[[], str | None]:
         return None if value is None else str(value)
 
     return user_id
+
+
+def _subject(app: Flask, clients: MailboxClients, address: Address | None) -> Subject:
+    """Return the present app as the connection check looks at it."""
+    state = current_state()
+    return Subject(
+        snapshot=state.settings.read(),
+        config=app.config,
+        session=state.session,
+        keyring=state.keyring,
+        clients=clients,
+        registration=state.registration,
+        engine=state.engine,
+        hook_problem=state.hook_problem,
+        clock=state.clock,
+        address=address,
+    )
 
 
 class MS365:
@@ -206,7 +223,7 @@ class MS365:
             check=Check(
                 session=session,
                 clock=clock,
-                subject=lambda address: subject_of(current_state(), clients, app.config, address),
+                subject=lambda address: _subject(app, clients, address),
                 host_checks=self._host_checks,
             ),
             registration=registration,

@@ -15,7 +15,6 @@ from flask_ms365.settings import Snapshot
 if TYPE_CHECKING:
     from flask_ms365.crypto import Keyring
     from flask_ms365.models.base import AnySession
-    from flask_ms365.state import State
     from flask_ms365.sync.mailbox_client import MailboxClients
 
 
@@ -62,22 +61,6 @@ class Subject:
     def client_id(self) -> str:
         """The application id."""
         return str(self.snapshot.effective("client_id").value)
-
-
-def subject_of(state: State, clients: MailboxClients, config: Mapping[str, Any], address: Address | None) -> Subject:
-    """Return the present app as the check looks at it."""
-    return Subject(
-        snapshot=state.settings.read(),
-        config=config,
-        session=state.session,
-        keyring=state.keyring,
-        clients=clients,
-        registration=state.registration,
-        engine=state.engine,
-        hook_problem=state.hook_problem,
-        clock=state.clock,
-        address=address,
-    )
 
 
 def address_without_request(snapshot: Snapshot, config: Mapping[str, Any]) -> Address | None:
