@@ -16,6 +16,7 @@ from flask_ms365.audit import Wanted, all_events, list_events
 from flask_ms365.state import current_state
 from flask_ms365.web.audit_words import AREAS, DOORS, area_of, sentence, visible
 from flask_ms365.web.row_id import row_id
+from flask_ms365.words import Words
 
 _COLUMNS = ("time", "actor", "door", "ip", "action", "target", "event")
 # what spreadsheets take for a formula, also behind space and quotes that they strip
@@ -34,7 +35,7 @@ def audit() -> ResponseReturnValue:
     return render_template(
         "ms365/audit.html",
         rows=[_row(event) for event in found.events],
-        areas=[(area, label) for area, (label, _) in AREAS.items()],
+        areas=[("", Words("All")), *((area, label) for area, (label, _) in AREAS.items())],
         chosen=chosen,
         newer_url=url_for(".audit", after=ids[0], **chosen) if ids and found.has_newer else None,
         older_url=url_for(".audit", before=ids[-1], **chosen) if ids and found.has_older else None,

@@ -18,8 +18,8 @@ DOORS: dict[str, Words] = {"page": Words("Page"), "cli": Words("Command line"), 
 
 _SENTENCES: dict[str, Words] = {
     "base_url.confirmed": Words("Address that people use confirmed: %(target)s"),
-    "mailbox.connected": Words("%(target)s connected"),
     "check.run": Words("Connection check run"),
+    "mailbox.connected": Words("%(target)s connected"),
 }
 
 # what a terminal would obey, and what would turn the text around it: no name needs any of these
@@ -74,9 +74,9 @@ def _secret_saved(label: str, old: Any, new: Any) -> Words:
 
 
 def _value(spec: SettingSpec, told: str | None, default: str | None) -> str:
-    if told is None:
-        return Words("default (%(value)s)", value=_in_words(spec, default)) if default else Words("default")
-    return _in_words(spec, told)
+    if told is not None:
+        return _in_words(spec, told)
+    return Words("default (%(value)s)", value=_in_words(spec, default)) if default else Words("not set")
 
 
 def _in_words(spec: SettingSpec, text: str) -> str:

@@ -7,11 +7,13 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import event
 
+import flask_ms365
 from flask_ms365.audit import PAGE
 from flask_ms365.models import AuditEvent
 from flask_ms365.settings import USE_DEFAULT, UseDefault
@@ -64,7 +66,7 @@ def test_a_change_reads_from_old_to_new(host: Host, visitor: Visitor) -> None:
     save(host, tenant_id="fabrikam.com")
     assert told(visitor) == [
         "Directory (Tenant) ID: contoso.com → fabrikam.com",
-        "Directory (Tenant) ID: default → contoso.com",
+        "Directory (Tenant) ID: not set → contoso.com",
     ]
 
 
@@ -92,8 +94,8 @@ def test_a_secret_is_told_by_its_start_alone(host: Host, visitor: Visitor) -> No
     [
         ("sync_interval", "15", "Sync interval: default (5 min) → 15 min"),
         ("cloud", "usgov", "Microsoft cloud: default (Global (also GCC)) → US Government (GCC High)"),
-        ("client_secret_expires_on", "2026-12-05", "Client Secret expires on: default → 2026-12-05"),
-        ("client_secret_expires_on", "", "Client Secret expires on: default → empty"),
+        ("client_secret_expires_on", "2026-12-05", "Client Secret expires on: not set → 2026-12-05"),
+        ("client_secret_expires_on", "", "Client Secret expires on: not set → empty"),
     ],
 )
 def test_values_read_as_on_the_settings_page(host: Host, visitor: Visitor, key: str, value: str, expected: str) -> None:
@@ -104,6 +106,20 @@ def test_values_read_as_on_the_settings_page(host: Host, visitor: Visitor, key: 
 def test_a_switch_is_on_or_off(host: Host, visitor: Visitor, add: Add) -> None:
     add(action="setting.saved", target="email_sync", detail={"old": None, "new": "1", "default": "0"})
     assert told(visitor) == ["Enable Emails Sync: default (Off) → On"]
+
+
+def recorded_actions() -> set[str]:
+    """Return the actions that the package writes, as its code names them."""
+    code = "".join(path.read_text(encoding="utf-8") for path in Path(flask_ms365.__file__).parent.rglob("*.py"))
+    return set(re.findall(r'audit\.record\([^"]*"([a-z_]+\.[a-z_]+)"', code))
+
+
+def test_every_action_has_its_sentence(visitor: Visitor, add: Add) -> None:
+    actions = recorded_actions()
+    assert "setting.saved" in actions
+    for action in actions:
+        add(action=action, target="tenant_id", detail={"old": None, "new": "contoso.com"})
+    assert [text for text in told(visitor) if any(action in text for action in actions)] == []
 
 
 def test_an_unknown_action_shows_its_name(visitor: Visitor, add: Add) -> None:
@@ -122,7 +138,7 @@ def test_a_setting_of_another_version_shows_its_key(visitor: Visitor, add: Add) 
 )
 def test_an_entry_says_by_which_door(visitor: Visitor, add: Add, door: str, ip: str | None, shown: str) -> None:
     add(door=door, ip=ip)
-    assert words(visitor.get(AUDIT).text, r'<span class="ms365-muted ms365-clip">(.*?)</span>') == shown
+    assert words(visitor.get(AUDIT).text, r'<div class="ms365-muted ms365-whole">(.*?)</div>') == shown
 
 
 @pytest.mark.parametrize(

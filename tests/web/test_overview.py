@@ -69,13 +69,13 @@ def page(host: Host) -> str:
 
 
 def line(host: Host) -> str:
-    return words(page(host), r'<p class="ms365-p ms365-marks">.*?<span dir="auto">(.*?)</p>')
+    return words(page(host), r'<p class="ms365-actions">.*?<span dir="auto">(.*?)</p>')
 
 
 def needs(host: Host) -> dict[str, str]:
     """Return what the page says needs a person, with the address it leads to."""
-    rows = re.findall(r'<li class="ms365-row .*?</li>', page(host), re.DOTALL)
-    return {words(row, r"<span[^>]*>(.*?)</span>"): words(row, r'href="([^"]*)"') for row in rows}
+    rows = re.findall(r'<li class="ms365-row">.*?</li>', page(host), re.DOTALL)
+    return {words(row, r'<span class="ms365-row-text">(.*?)</span>'): words(row, r'href="([^"]*)"') for row in rows}
 
 
 def figures(host: Host) -> dict[str, str]:
