@@ -40,25 +40,26 @@ addEventListener("beforeunload", (event) => {
 // The check runs one step a request, so that its rows fill in while one looks; without this the form runs them all at once.
 async function runSteps(form) {
   const region = document.getElementById(form.dataset.ms365Steps);
-  const done = form.querySelector("[data-ms365-done]");
+  const result = form.querySelector("[role=status]");
   const data = new FormData(form);
   data.set("step", "next");
-  done.textContent = "";
+  result.textContent = "";
   for (let next = ""; next !== null; next = region.querySelector("[data-ms365-next]")?.dataset.ms365Next ?? null) {
     if (next) data.set("run", next);
     const answer = await fetch(form.action, { method: "POST", body: data });
-    if (!answer.ok) return form.submit();
+    if (!answer.ok) throw new Error(answer.statusText);
     region.innerHTML = await answer.text();
   }
-  history.replaceState(null, "", region.querySelector("[data-ms365-address]").dataset.ms365Address);
-  done.textContent = done.dataset.ms365Done;
+  const summary = region.querySelector("[data-ms365-address]");
+  history.replaceState(null, "", summary.dataset.ms365Address);
+  result.textContent = summary.textContent;
   scan(region);
 }
 
 document.addEventListener("submit", (event) => {
   if (!event.target.dataset.ms365Steps) return;
   event.preventDefault();
-  runSteps(event.target);
+  runSteps(event.target).catch(() => event.target.submit());
 });
 
 document.addEventListener("ms365:scan", ({ target }) => scan(target));

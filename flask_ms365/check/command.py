@@ -14,6 +14,8 @@ from flask_ms365.audit import command_line_user
 from flask_ms365.check.outcome import StepResult
 from flask_ms365.check.report import lines_of
 from flask_ms365.check.subject import address_without_request
+from flask_ms365.settings.expiry import Expiry
+from flask_ms365.settings.reminder import secret_expiry
 from flask_ms365.state import current_state
 
 
@@ -23,15 +25,23 @@ from flask_ms365.state import current_state
 def check(as_json: bool) -> None:
     """Check the connection to Microsoft 365, step by step."""
     state = current_state()
-    address = address_without_request(state.settings.read(), current_app.config)
-    run = state.check.find(state.check.run_all(actor=command_line_user(), address=address))
-    results = run.results if run else ()
+    snapshot = state.settings.read()
+    run = state.check.run_all(actor=command_line_user(), address=address_without_request(snapshot, current_app.config))
     if as_json:
-        click.echo(json.dumps({"steps": [_as_json(result) for result in results]}))
+        steps = [_as_json(result) for result in run.results]
+        click.echo(json.dumps({"steps": steps, **_expiry(secret_expiry(snapshot, state.clock().date()))}))
     else:
-        for number, result in enumerate(results, 1):
+        for number, result in enumerate(run.results, 1):
             click.echo("\n".join(lines_of(number, result)))
-    sys.exit(1 if any(result.outcome.state == "failed" for result in results) else 0)
+    sys.exit(1 if run.counts["failed"] else 0)
+
+
+def _expiry(ends: Expiry | None) -> dict[str, Any]:
+    """Return when the client secret ends, where somebody said so."""
+    return {
+        "client_secret_expires_on": ends.expires_on.isoformat() if ends else None,
+        "client_secret_days_left": ends.days_left if ends else None,
+    }
 
 
 def _as_json(result: StepResult) -> dict[str, Any]:
@@ -43,5 +53,6 @@ def _as_json(result: StepResult) -> dict[str, Any]:
         "message": str(outcome.message),
         "next_step": str(outcome.next_step),
         "code": outcome.code or None,
-        "details": {str(label): value for label, value in outcome.details},
+        "trace": outcome.trace or None,
+        "details": [[str(label), str(value)] for label, value in outcome.details],
     }

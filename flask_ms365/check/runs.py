@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from flask_ms365.models import CheckRun, write_transaction
 from flask_ms365.models.base import AnySession
 from flask_ms365.words import Words
 
+_log = logging.getLogger(__name__)
+
 _KEPT = 20
 # what mail needs here; a sync that is off needs no more than the database
 _NEEDED = ("settings", "keyring", "worker", "database")
@@ -30,9 +33,12 @@ _LONGEST = timedelta(minutes=2)
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run as pages and the command line show it. ``waiting`` are the titles of steps that have not run."""
+    """One run as pages and the command line show it. ``waiting`` are the titles of steps that have not run.
 
-    id: int
+    It has no ``id`` where the database did not take it.
+    """
+
+    id: int | None
     started_at: datetime
     actor: str | None
     results: tuple[StepResult, ...]
@@ -73,16 +79,20 @@ class Check:
         began = self.clock() - _PAUSE
         return self.session.scalar(select(CheckRun.id).where(CheckRun.started_at > began).order_by(CheckRun.id.desc()))
 
-    def begin(self, *, actor: str | None) -> int:
-        """Begin a run and return its id."""
+    def begin(self, *, actor: str | None) -> int | None:
+        """Begin a run and return its id; None where the database cannot be written, which is what a step is about."""
         now = self.clock()
-        with write_transaction(self.session):
-            run = CheckRun(started_at=now, actor=actor, steps=[])
-            self.session.add(run)
-            self.session.flush()
-            self.session.execute(delete(CheckRun).where(CheckRun.id <= run.id - _KEPT))
-            audit.record(self.session, "check.run", at=now, actor=actor)
-            return run.id
+        try:
+            with write_transaction(self.session):
+                run = CheckRun(started_at=now, actor=actor, steps=[])
+                self.session.add(run)
+                self.session.flush()
+                self.session.execute(delete(CheckRun).where(CheckRun.id <= run.id - _KEPT))
+                audit.record(self.session, "check.run", at=now, actor=actor)
+                return run.id
+        except SQLAlchemyError:
+            _log.warning("check.not_stored", extra={"event": "check.not_stored"}, exc_info=True)
+            return None
 
     def advance(self, run_id: int, address: Address | None) -> bool:
         """Run the next step of a run; return whether there are more."""
@@ -94,12 +104,18 @@ class Check:
         result = run_step(steps[len(done)], subject, done)
         return self._store(run_id, len(done), result) < len(steps)
 
-    def run_all(self, *, actor: str | None, address: Address | None) -> int:
-        """Run every step now; return the id of the run."""
+    def run_all(self, *, actor: str | None, address: Address | None) -> Run:
+        """Run every step now."""
         run_id = self.begin(actor=actor)
+        if run_id is None:
+            return self._run_unstored(actor, address)
+        self.finish(run_id, address)
+        return self.find(run_id) or self._run_unstored(actor, address)
+
+    def finish(self, run_id: int, address: Address | None) -> None:
+        """Run the steps of a run that are left."""
         while self.advance(run_id, address):
             pass
-        return run_id
 
     def find(self, run_id: int | None = None) -> Run | None:
         """Return a run, or the last one."""
@@ -125,6 +141,14 @@ class Check:
         except SQLAlchemyError:
             return {"database": "failed"}
         return {step.name: run_step(step, subject, ()).outcome.state for step in STEPS if step.name in needed}
+
+    def _run_unstored(self, actor: str | None, address: Address | None) -> Run:
+        results: list[StepResult] = []
+        subject = self.subject(address)
+        self.session.commit()
+        for step in self._steps:
+            results.append(run_step(step, subject, results))
+        return Run(id=None, started_at=self.clock(), actor=actor, results=tuple(results), waiting=(), is_running=False)
 
     @property
     def _steps(self) -> tuple[Step, ...]:

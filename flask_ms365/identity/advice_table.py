@@ -91,6 +91,11 @@ TABLE: dict[str, Row] = {
         Words("Enter that tenant's ID instead of common on the settings page."),
         "tenant",
     ),
+    "9002346": Row(
+        Words("The app is for personal Microsoft accounts only."),
+        Words("In Entra, Authentication, let accounts of your organisation use the app, or register another one."),
+        "authentication",
+    ),
     "90002": Row(Words("Microsoft does not know this tenant."), _TENANT, "tenant"),
     "900023": Row(Words("The tenant is neither an ID nor a domain."), _TENANT, "tenant"),
     "9001023": Row(_NOT_THIS_TENANT, _OWN_TENANT, "tenant"),
@@ -109,6 +114,7 @@ TABLE: dict[str, Row] = {
     "900971": Row(Words("The app has no address to come back to."), _COPY_URI, "authentication"),
     "9002325": Row(_SPA, _WEB_PLATFORM, "authentication"),
     "9002326": Row(_SPA, _WEB_PLATFORM, "authentication"),
+    "9002327": Row(_SPA, _WEB_PLATFORM, "authentication"),
     # permissions and consent
     "65001": Row(Words("Nobody has agreed to this app reading mail yet."), _CONSENT_LINK, "permissions"),
     "65004": Row(

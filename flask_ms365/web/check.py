@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from flask import make_response, redirect, render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_ms365.check.report import report
@@ -16,6 +16,7 @@ from flask_ms365.state import State, current_state
 from flask_ms365.web.forms import CsrfForm
 from flask_ms365.web.language import translated
 from flask_ms365.web.redirect_uri import redirect_uri
+from flask_ms365.web.row_id import row_id
 from flask_ms365.web.snapshot import current_snapshot
 from flask_ms365.web.words import Notice
 from flask_ms365.words import Words, counted
@@ -32,21 +33,34 @@ _COUNTED: dict[str, Callable[[int], Words]] = {
     "failed": lambda count: counted("%(count)s failed", "%(count)s failed", count),
     "not_checked": lambda count: counted("%(count)s not checked", "%(count)s not checked", count),
 }
+_JUST_NOW = Notice(
+    kind="info",
+    title=Words("Not run again"),
+    text=Words("The check ran a moment ago. This is what it found."),
+)
+_TOO_LATE = Notice(
+    kind="warn",
+    title=Words("Not run"),
+    text=Words("This page was open too long. Run the check again."),
+)
 
 
 def check() -> ResponseReturnValue:
     """Show a run of the check; run it and come back. With JavaScript it runs step by step, row by row."""
     state, form = current_state(), CsrfForm()
-    if request.method != "POST" or not form.validate():
-        run = state.check.find(request.args.get("run", type=int))
-        return render_template("ms365/check.html", form=form, notices=_notices(), **_shown(run))
+    if request.method != "POST":
+        notices = [_JUST_NOW] if "again" in request.args else []
+        return _page(form, state.check.find(request.args.get("run", type=row_id)), notices)
+    if not form.validate():
+        return _page(form, state.check.find(), [_TOO_LATE]), 400
     if "step" in request.form:
         return _next_step(state)
     recent = state.check.recent()
     if recent is not None:
+        state.check.finish(recent, present_address())
         return redirect(url_for(".check", run=recent, again=1), 303)
-    run_id = state.check.run_all(actor=state.current_user_id(), address=present_address())
-    return redirect(url_for(".check", run=run_id), 303)
+    run = _run_all(state)
+    return _page(form, run) if run.id is None else redirect(url_for(".check", run=run.id), 303)
 
 
 def present_address() -> Address:
@@ -55,21 +69,25 @@ def present_address() -> Address:
     return Address(redirect_uri=uri.value, warnings=tuple(uri.warnings), is_guess=uri.needs_confirmation)
 
 
-def _next_step(state: State) -> ResponseReturnValue:
+def _run_all(state: State) -> Run:
+    return state.check.run_all(actor=state.current_user_id(), address=present_address())
+
+
+def _next_step(state: State) -> str:
     """Run one step of a run, or begin one; answer with the rows alone."""
-    run_id = request.form.get("run", type=int)
+    run_id, is_repeated = request.form.get("run", type=row_id), False
     if run_id is None:
-        run_id = state.check.recent() or state.check.begin(actor=state.current_user_id())
+        run_id = state.check.recent()
+        is_repeated = run_id is not None
+        run_id = run_id or state.check.begin(actor=state.current_user_id())
     else:
         state.check.advance(run_id, present_address())
-    return make_response(render_template("ms365/check_rows.html", **_shown(state.check.find(run_id))))
+    run = state.check.find(run_id) if run_id is not None else _run_all(state)
+    return render_template("ms365/check_rows.html", just_now=_JUST_NOW if is_repeated else None, **_shown(run))
 
 
-def _notices() -> list[Notice]:
-    if "again" not in request.args:
-        return []
-    text = Words("The check ran a moment ago. This is what it found.")
-    return [Notice(kind="info", title=Words("Not run again"), text=text)]
+def _page(form: CsrfForm, run: Run | None, notices: Sequence[Notice] = ()) -> str:
+    return render_template("ms365/check.html", form=form, notices=notices, **_shown(run))
 
 
 def _shown(run: Run | None) -> dict[str, object]:

@@ -9,9 +9,11 @@ from flask import current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_ms365.check import StepResult
+from flask_ms365.check.runs import Run
 from flask_ms365.errors import EncryptionError, InvalidSettings, NoEncryptionKey, NotConfigured, SettingsChanged
-from flask_ms365.settings import CATALOG, Changes, Snapshot
+from flask_ms365.settings import CATALOG, Changes
 from flask_ms365.settings.registration import registration_of
+from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.state import State, current_state
 from flask_ms365.web.check import present_address
 from flask_ms365.web.conflict import Conflict, conflict_with
@@ -57,10 +59,10 @@ def _save_and_check(state: State, snapshot: Snapshot, form: CsrfForm) -> Respons
     if failure is not None:
         return _failed_check(state, form, changes, failure)
     refusal = _store(state, changes, _version(form))
-    return refusal or redirect(url_for(".check", run=_run_check(state)), 303)
+    return refusal or redirect(url_for(".check", run=_run_check(state).id), 303)
 
 
-def _run_check(state: State) -> int:
+def _run_check(state: State) -> Run:
     return state.check.run_all(actor=state.current_user_id(), address=present_address())
 
 
