@@ -11,6 +11,7 @@ from flask_ms365.words import Words
 _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"(?:{_LABEL}\.)+[a-z][a-z0-9-]{{0,61}}[a-z0-9]", re.IGNORECASE | re.ASCII)
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _A_CENTURY = 36500  # days
 _LONGEST_SECRET = 1000  # Entra makes 40 characters
 _ON, _OFF = {"1", "true", "yes", "on", "y"}, {"0", "false", "no", "off", "n"}
@@ -84,7 +85,8 @@ def sync_since(text: str) -> str:
 def expiry_date(text: str) -> str:
     """Return a day as 2026-12-05, the way that browsers send it."""
     try:
-        return date.fromisoformat(text).isoformat()
+        # what else counts as ISO 8601 differs from one Python to the next
+        return date.fromisoformat(text if _DAY.fullmatch(text) else "").isoformat()
     except ValueError:
         raise ValueError(Words("Enter the day as year-month-day, such as 2026-12-05")) from None
 

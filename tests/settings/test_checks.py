@@ -98,6 +98,45 @@ def test_an_interval_is_kept_as_plain_minutes(text: str, stored: str) -> None:
     assert checks.sync_interval(text) == stored
 
 
+@pytest.mark.parametrize("text", ["-1", "36501", "1.5", "all", "\u0663\u0660", "1e2", "99999999999"])
+def test_more_than_a_century_of_mail_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="number of days, or 0 for all mail"):
+        checks.sync_since(text)
+
+
+@pytest.mark.parametrize(("text", "stored"), [("0", "0"), ("030", "30"), ("36500", "36500")])
+def test_how_far_back_is_kept_as_plain_days(text: str, stored: str) -> None:
+    assert checks.sync_since(text) == stored
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-02-30",
+        "2026-13-01",
+        "0000-01-01",
+        "2026-2-3",
+        "20261205",
+        "2026-W49-6",
+        "05.12.2026",
+        "12/05/2026",
+        "2026-12-05T00:00",
+        "2026-12-05\n",
+        "\u0662\u0660\u0662\u0666-\u0661\u0662-\u0660\u0665",
+        "\uff12\uff10\uff12\uff16-12-05",
+        "tomorrow",
+    ],
+)
+def test_a_day_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="year-month-day, such as 2026-12-05"):
+        checks.expiry_date(text)
+
+
+@pytest.mark.parametrize("text", ["2026-12-05", "2028-02-29", "2020-01-01"])
+def test_a_day_is_kept_as_browsers_send_it(text: str) -> None:
+    assert checks.expiry_date(text) == text
+
+
 @pytest.mark.parametrize(("text", "stored"), [("True", "1"), ("y", "1"), ("On", "1"), ("False", "0"), ("no", "0")])
 def test_a_toggle_understands_what_people_write_into_the_environment(text: str, stored: str) -> None:
     assert checks.toggle(text) == stored

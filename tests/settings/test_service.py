@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from tests.hosts.bare import bare_host
 
 CLIENT_ID = "7b1f9c1e-54d0-4c6a-9e5b-0c6d1f6a2b3c"
 SECRET = "canary8Q~never.shown_anywhere-at.all"
+OTHER_SECRET = "Canary9Q~never.shown_anywhere-at.all"
+DAY = date(2027, 11, 25)
 CREDENTIALS = {"client_id": CLIENT_ID, "client_secret": SECRET, "tenant_id": "contoso.com"}
 
 
@@ -55,7 +58,9 @@ def test_a_stored_value_holds_over_that_of_the_deployment(make_host: HostFactory
 @pytest.mark.parametrize("spec", CATALOG, ids=lambda spec: spec.key)
 def test_use_default_brings_the_deployments_value_back(make_host: HostFactory, spec: Any) -> None:
     given = {**CREDENTIALS, "cloud": "usgov", "email_sync": "1", "sync_interval": "15"}
+    given |= {"client_secret_expires_on": "2027-11-25", "sync_since": "30"}
     other = {**CREDENTIALS, "tenant_id": "fabrikam.com", "cloud": "china", "email_sync": "0", "sync_interval": "30"}
+    other |= {"client_secret_expires_on": "2028-11-25", "sync_since": "60"}
     host = make_host(**{f"MS365_{key.upper()}": value for key, value in given.items()})
     save(host, {spec.key: other[spec.key]})
     save(host, {spec.key: USE_DEFAULT})
@@ -79,15 +84,67 @@ def test_an_empty_secret_of_ones_own_hides_that_of_the_deployment(make_host: Hos
     assert effective(host, "client_secret") == Effective("", "stored")
 
 
-@pytest.mark.parametrize("key", ["client_id", "tenant_id", "cloud", "sync_interval"])
-def test_a_required_setting_cannot_be_emptied(host: Host, key: str) -> None:
-    with pytest.raises(InvalidSettings, match="or tick Use default"):
+@pytest.mark.parametrize(
+    ("key", "problem"),
+    [
+        ("client_id", "Enter the Application (Client) ID"),
+        ("tenant_id", "Enter the Directory (Tenant) ID"),
+        ("cloud", "Enter the Microsoft cloud, or tick Use default"),
+        ("sync_interval", "Enter the Sync interval, or tick Use default"),
+        ("sync_since", "Enter the Read mail of the last, or tick Use default"),
+    ],
+)
+def test_a_required_setting_cannot_be_emptied(host: Host, key: str, problem: str) -> None:
+    with pytest.raises(InvalidSettings) as refused:
         save(host, {key: "  "})
+    assert refused.value.problems == {key: problem}
+
+
+def test_use_default_is_offered_where_the_deployment_gives_one(make_host: HostFactory) -> None:
+    with pytest.raises(InvalidSettings, match="or tick Use default"):
+        save(make_host(MS365_TENANT_ID="contoso.com"), {"tenant_id": ""})
 
 
 def test_values_are_typed(make_host: HostFactory) -> None:
-    host = make_host(MS365_EMAIL_SYNC=True, MS365_SYNC_INTERVAL="15")
-    assert (effective(host, "email_sync").value, effective(host, "sync_interval").value) == (True, 15)
+    host = make_host(
+        MS365_EMAIL_SYNC=True, MS365_SYNC_INTERVAL="15", MS365_SYNC_SINCE=30, MS365_CLIENT_SECRET_EXPIRES_ON=DAY
+    )
+    keys = ("email_sync", "sync_interval", "sync_since", "client_secret_expires_on")
+    assert [effective(host, key).value for key in keys] == [True, 15, 30, DAY]
+
+
+def test_a_day_that_nobody_named_is_absent(host: Host) -> None:
+    assert effective(host, "client_secret_expires_on") == Effective(None, "default")
+
+
+def test_an_empty_day_of_ones_own_hides_that_of_the_deployment(make_host: HostFactory) -> None:
+    host = make_host(MS365_CLIENT_SECRET_EXPIRES_ON="2027-11-25")
+    save(host, {"client_secret_expires_on": ""})
+    assert effective(host, "client_secret_expires_on") == Effective(None, "stored")
+
+
+def test_all_mail_is_read_from_the_start(host: Host) -> None:
+    assert effective(host, "sync_since") == Effective(0, "default")
+
+
+def test_a_replaced_secret_takes_its_day_along(host: Host) -> None:
+    save(host, {"client_secret": SECRET, "client_secret_expires_on": "2027-11-25"})
+    changed = save(host, {"client_secret": OTHER_SECRET, "client_secret_expires_on": "2027-11-25"})
+    assert sorted(changed) == ["client_secret", "client_secret_expires_on"]
+    assert effective(host, "client_secret_expires_on").value is None
+
+
+@pytest.mark.parametrize("day", ["2028-11-25", "", USE_DEFAULT])
+def test_a_replaced_secret_leaves_a_day_that_was_changed_with_it(host: Host, day: str | UseDefault) -> None:
+    save(host, {"client_secret": SECRET, "client_secret_expires_on": "2027-11-25"})
+    save(host, {"client_secret": OTHER_SECRET, "client_secret_expires_on": day})
+    assert str(effective(host, "client_secret_expires_on").value) == ("2028-11-25" if day == "2028-11-25" else "None")
+
+
+def test_a_day_may_be_corrected_without_the_secret(host: Host) -> None:
+    save(host, {"client_secret": SECRET, "client_secret_expires_on": "2027-11-25"})
+    assert save(host, {"client_secret_expires_on": "2028-11-25"}) == ["client_secret_expires_on"]
+    assert effective(host, "client_secret").value == SECRET
 
 
 def test_space_around_a_pasted_value_is_dropped(host: Host) -> None:
@@ -108,7 +165,13 @@ def test_an_empty_variable_of_the_environment_is_no_value(make_host: HostFactory
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("MS365_TENANT_ID", "common/../evil"), ("MS365_SYNC_INTERVAL", 0), ("MS365_EMAIL_SYNC", "maybe")],
+    [
+        ("MS365_TENANT_ID", "common/../evil"),
+        ("MS365_SYNC_INTERVAL", 0),
+        ("MS365_EMAIL_SYNC", "maybe"),
+        ("MS365_SYNC_SINCE", -1),
+        ("MS365_CLIENT_SECRET_EXPIRES_ON", "next year"),
+    ],
 )
 def test_a_default_that_the_page_would_refuse_stops_the_app_at_its_start(
     make_host: HostFactory, key: str, value: object
@@ -235,6 +298,57 @@ def test_the_audit_names_who_changed_what(host: Host) -> None:
         ("ana", "tenant_id", {"old": None, "new": "contoso.com", "default": None, "version": 1}),
         ("ana", "client_secret", {"old": None, "new": {"starts_with": "can"}, "default": None, "version": 1}),
     ]
+
+
+def test_the_audit_tells_old_and_new(host: Host) -> None:
+    save(host, {"sync_since": "30", "client_secret": SECRET})
+    save(host, {"sync_since": USE_DEFAULT, "client_secret": OTHER_SECRET})
+    with host.app.app_context():
+        wanted = select(AuditEvent).where(AuditEvent.action == "setting.saved").order_by(AuditEvent.id)
+        told = [event.detail for event in host.app.extensions["sqlalchemy"].session.scalars(wanted)]
+    assert told[2:] == [
+        {"old": "30", "new": None, "default": "0", "version": 2},
+        {"old": {"starts_with": "can"}, "new": {"starts_with": "Can"}, "default": None, "version": 2},
+    ]
+
+
+@pytest.mark.parametrize(("secret", "shown"), [(SECRET, "can"), ("too-short", ""), ("", "")])
+def test_the_audit_tells_no_more_of_a_secret_than_pages_show(host: Host, secret: str, shown: str) -> None:
+    save(host, {"client_secret": secret})
+    with host.app.app_context():
+        event = host.app.extensions["sqlalchemy"].session.scalars(select(AuditEvent)).one()
+    assert event.detail["new"] == {"starts_with": shown}
+
+
+def test_what_others_saved_since_is_told_from_before_the_first_save_to_after_the_last(host: Host) -> None:
+    save(host, {"sync_interval": "10", "tenant_id": "contoso.com"})
+    save(host, {"sync_interval": "20"})
+    with host.app.app_context():
+        host.ms365.settings.save({"sync_interval": "30", "sync_since": "7"}, actor="bob")
+        theirs = host.ms365.settings.changes_since(1)
+    told = {key: (change.old, change.new, change.by) for key, change in theirs.items()}
+    assert told == {"sync_interval": ("10", "30", "bob"), "sync_since": (None, "7", "bob")}
+
+
+def test_nothing_was_saved_since_the_last_version(host: Host) -> None:
+    save(host, {"sync_interval": "10"})
+    with host.app.app_context():
+        assert host.ms365.settings.changes_since(1) == {}
+
+
+def test_a_candidate_shows_a_save_without_storing_it(host: Host) -> None:
+    save(host, CREDENTIALS)
+    with host.app.app_context():
+        after = host.ms365.settings.candidate({"client_secret": f" {OTHER_SECRET} ", "tenant_id": "fabrikam.com"})
+        values = [after.effective(key).value for key in CREDENTIALS]
+    assert values == [CLIENT_ID, OTHER_SECRET, "fabrikam.com"]
+    assert effective(host, "tenant_id").value == "contoso.com"
+
+
+def test_a_candidate_is_refused_as_a_save_would_be(host: Host) -> None:
+    with host.app.app_context(), pytest.raises(InvalidSettings) as refused:
+        host.ms365.settings.candidate({"tenant_id": "..", "email_sync": "1"})
+    assert set(refused.value.problems) == {"tenant_id", "email_sync"}
 
 
 @pytest.mark.parametrize("show", [repr, str, "{!r}".format])
