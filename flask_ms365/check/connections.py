@@ -57,7 +57,7 @@ def mailbox(subject: Subject) -> Outcome:
     if found is None:
         return not_checked(Words("No mailbox is connected."), endpoint="my_email")
     try:
-        subject.clients.of(found.id).probe()
+        subject.clients.of(found.id, is_probe=True).probe()
     except SignInNeeded as exc:
         ended = Words("Microsoft ended the sign-in of %(address)s.", address=found.address)
         return replace(refused(exc), state="failed", message=ended, next_step=_SIGN_IN_AGAIN, endpoint="my_email")

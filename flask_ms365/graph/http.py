@@ -40,11 +40,11 @@ _without_query = _WithoutQuery()  # one object: a logger takes a filter once
 def new_pool() -> urllib3.PoolManager:
     """Return the connections of one app to Graph; four at a time is what Graph allows for a mailbox."""
     _urllib3_log.addFilter(_without_query)
-    return urllib3.PoolManager(maxsize=16, retries=False, timeout=urllib3.Timeout(connect=5, read=30))
+    return urllib3.PoolManager(maxsize=16, retries=False)
 
 
 class GraphHttp:
-    """Requests to one Graph host with one mailbox's token."""
+    """Requests to one Graph host with one mailbox's token; ``is_probe`` where somebody waits to hear how it is."""
 
     def __init__(
         self,
@@ -52,11 +52,14 @@ class GraphHttp:
         origin: str,
         token: TokenSource,
         pool: urllib3.PoolManager,
+        is_probe: bool = False,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
         self.origin = origin
         self._token = token
         self._pool = pool
+        self._is_probe = is_probe
+        self._timeout = urllib3.Timeout(connect=5, read=10 if is_probe else 30)
         self._sleep = sleep or threading.Event().wait
 
     def request(
@@ -64,7 +67,7 @@ class GraphHttp:
     ) -> bytes:
         """Return the body of a good answer; raise a :exc:`GraphError`.
 
-        A 401 is answered with a fresh token once; 429 and 5xx are tried again when the wait is short.
+        A 401 is answered with a fresh token once; 429 and 5xx are tried again when the wait is short, save by a probe.
         """
         self._check_host(url)
         rejected: str | None = None
@@ -78,7 +81,7 @@ class GraphHttp:
                 rejected = token
             except (Throttled, Unavailable) as exc:
                 wait = exc.retry_after if exc.retry_after is not None else backoff(attempt, base=0.25, cap=2)
-                if attempt == _ATTEMPTS or wait > _LONGEST_SLEEP:
+                if self._is_probe or attempt == _ATTEMPTS or wait > _LONGEST_SLEEP:
                     raise
                 self._sleep(max(wait, 0.05))
         raise Unavailable(status=0)
@@ -92,6 +95,7 @@ class GraphHttp:
                 headers={"Accept-Encoding": "gzip", **headers},
                 redirect=False,
                 preload_content=False,
+                timeout=self._timeout,
             )
             try:
                 content = response.read(LARGEST_ANSWER + 1, decode_content=True)

@@ -30,8 +30,11 @@ class MailboxClients:
     tokens: Tokens
     registration: Callable[[], AppRegistration]
 
-    def of(self, mailbox_id: int) -> GraphClient:
-        """Return the client of a connected mailbox; raise :exc:`SignInNeeded` or :exc:`AppRefused`."""
+    def of(self, mailbox_id: int, *, is_probe: bool = False) -> GraphClient:
+        """Return the client of a connected mailbox; raise :exc:`SignInNeeded` or :exc:`AppRefused`.
+
+        A probe tries once and does not wait long.
+        """
         grant = select(Connection.id, Connection.authority).join(Mailbox, Mailbox.connection_id == Connection.id)
         found = self.session.execute(grant.where(Mailbox.id == mailbox_id)).one_or_none()
         self.session.commit()
@@ -45,7 +48,7 @@ class MailboxClients:
         def token(rejected: str | None) -> str:
             return self.tokens.access_token(found.id, self.registration, rejected=rejected)
 
-        return self._client(registration, token)
+        return self._client(registration, token, is_probe=is_probe)
 
     def with_token(self, access_token: str) -> GraphClient:
         """Return a client for an account that has just signed in and is not stored yet."""
@@ -57,9 +60,12 @@ class MailboxClients:
 
         return new_pool()
 
-    def _client(self, registration: AppRegistration, token: Callable[[str | None], str]) -> GraphClient:
+    def _client(
+        self, registration: AppRegistration, token: Callable[[str | None], str], *, is_probe: bool = False
+    ) -> GraphClient:
         # imported late: a process that shows pages never needs Graph's client and what it brings
         from flask_ms365.graph import GraphClient
         from flask_ms365.graph.http import GraphHttp
 
-        return GraphClient(GraphHttp(origin=registration.graph, token=token, pool=self._pool))
+        http = GraphHttp(origin=registration.graph, token=token, pool=self._pool, is_probe=is_probe)
+        return GraphClient(http)
