@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flask_ms365.words import Words
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cloud:
@@ -21,28 +23,28 @@ CLOUDS: dict[str, Cloud] = {
     for cloud in (
         Cloud(
             key="global",
-            label="Global (also GCC)",
+            label=Words("Global (also GCC)"),
             login="https://login.microsoftonline.com",
             graph="https://graph.microsoft.com",
             portal="https://entra.microsoft.com",
         ),
         Cloud(
             key="usgov",
-            label="US Government (GCC High)",
+            label=Words("US Government (GCC High)"),
             login="https://login.microsoftonline.us",
             graph="https://graph.microsoft.us",
             portal="https://portal.azure.us",
         ),
         Cloud(
             key="usgov_dod",
-            label="US Government (DoD)",
+            label=Words("US Government (DoD)"),
             login="https://login.microsoftonline.us",
             graph="https://dod-graph.microsoft.us",
             portal="https://portal.azure.us",
         ),
         Cloud(
             key="china",
-            label="China (21Vianet)",
+            label=Words("China (21Vianet)"),
             login="https://login.partner.microsoftonline.cn",
             graph="https://microsoftgraph.chinacloudapi.cn",
             portal="https://portal.azure.cn",
