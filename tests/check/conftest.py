@@ -1,12 +1,23 @@
-"""What the tests of the check share: run it, and read what a step said."""
+"""What the tests of the check share: run it, read what a step said, and a desk where everything can be wrong."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
 
 from flask_ms365.check import Outcome
 from flask_ms365.check.runs import Run
 from flask_ms365.check.subject import Address
+from flask_ms365.settings import Changes
+from flask_ms365.settings.values import UseDefault
+from flask_ms365.simulator import App, Simulator, User
 from flask_ms365.state import current_state
-from tests.conftest import CALLBACK, Host
+from tests.conftest import CALLBACK, Clock, Host, HostFactory
+from tests.visitor import Visitor
+
+CHECK = "/ms365/check"
 
 
 def run_check(host: Host, *, uri: str | None = CALLBACK) -> Run:
@@ -22,3 +33,69 @@ def run_check(host: Host, *, uri: str | None = CALLBACK) -> Run:
 def said(run: Run, name: str) -> Outcome:
     """Return the outcome of one step."""
     return next(result.outcome for result in run.results if result.name == name)
+
+
+def states(run: Run) -> dict[str, str]:
+    """Return the states of a run's steps by name."""
+    return {result.name: result.outcome.state for result in run.results}
+
+
+def last_run(host: Host) -> Run:
+    """Return the run that was stored last."""
+    with host.app.app_context():
+        run = current_state().check.find()
+    assert run is not None
+    return run
+
+
+def press(host: Host) -> Run:
+    """Press *Run the check* on the page; return what came of it."""
+    answer = host.visitor().submit(CHECK, {})
+    assert answer.status_code == 303, answer.text
+    return last_run(host)
+
+
+@dataclass(kw_only=True)
+class Desk:
+    """The admin's desk: a host that is set up rightly, the sync off and nobody connected, until something is wrong."""
+
+    make_host: HostFactory
+    host: Host
+    simulator: Simulator
+    app: App
+    ana: User
+    clock: Clock
+
+    def save(self, **changes: str | UseDefault) -> None:
+        """Save settings without a check, as code does."""
+        with self.host.app.app_context():
+            given: Changes = changes
+            self.host.ms365.settings.save(given, actor="ben")
+
+    def restart(self, **config: object) -> None:
+        """Start the same host anew with other config: database and keys are the old ones."""
+        keys = {"MS365_ENCRYPTION_KEYS": self.host.app.config["MS365_ENCRYPTION_KEYS"]}
+        self.host = self.make_host(**{**keys, **config})
+
+    def pass_time(self, **by: float) -> None:
+        """Let time pass here and at Microsoft."""
+        self.clock.advance(**by)
+        self.simulator.date_skew += timedelta(**by)
+
+    def tick(self) -> None:
+        """Look for mail, as a worker does."""
+        with self.host.app.app_context():
+            self.host.ms365.tick()
+
+    def connect(self) -> Visitor:
+        """Connect Ana's mailbox."""
+        visitor = self.host.visitor()
+        visitor.connect(self.ana)
+        return visitor
+
+
+@pytest.fixture
+def desk(host: Host, make_host: HostFactory, simulator: Simulator, registration: App, ana: User, clock: Clock) -> Desk:
+    desk = Desk(make_host=make_host, host=host, simulator=simulator, app=registration, ana=ana, clock=clock)
+    desk.save(client_id=registration.client_id, client_secret=registration.client_secret, tenant_id=simulator.tenant_id)
+    return desk

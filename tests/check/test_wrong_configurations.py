@@ -1,0 +1,503 @@
+"""What an admin can get wrong, row by row, and that the check names it: by the right step, and by no other.
+
+What only a sign-in shows stands in the second table: Microsoft tells the admin there, and the check does not claim more
+than it knows.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pytest
+import urllib3
+
+from flask_ms365.check import Outcome
+from flask_ms365.check.runs import Run
+from flask_ms365.crypto import generate_key
+from flask_ms365.settings import USE_DEFAULT
+from flask_ms365.settings.values import UseDefault
+from flask_ms365.simulator import Simulator
+from tests.check.conftest import Desk, press, states
+from tests.visitor import path_of
+
+Arrange = Callable[[Desk], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wrong:
+    """A wrong configuration. ``step`` names it by ``says``: Microsoft's code, or words.
+
+    ``also`` are the steps after it that see the same and may say so.
+    """
+
+    name: str
+    arrange: Arrange
+    step: str
+    says: str
+    state: str = "failed"
+    also: tuple[str, ...] = ()
+
+
+def settings(**changes: str | UseDefault) -> Arrange:
+    return lambda desk: desk.save(**changes)
+
+
+def registered(**values: object) -> Arrange:
+    """Let the app registration have other values."""
+
+    def arrange(desk: Desk) -> None:
+        for name, value in values.items():
+            setattr(desk.app, name, value)
+
+    return arrange
+
+
+def restarted(**config: object) -> Arrange:
+    return lambda desk: desk.restart(**config)
+
+
+def days_from_now(days: int) -> str:
+    return (date.today() + timedelta(days=days)).isoformat()
+
+
+def another_tenant(desk: Desk) -> None:
+    desk.save(tenant_id=desk.simulator.add_tenant("fabrikam.example"))
+
+
+def single_tenant_app_elsewhere(desk: Desk) -> None:
+    other = desk.simulator.add_tenant("fabrikam.example")
+    desk.app.installed_in.add(other)
+    desk.app.sign_in_audience = "AzureADMyOrg"
+    desk.save(tenant_id=other)
+
+
+def tenant_of_another_cloud(desk: Desk) -> None:
+    desk.save(tenant_id=desk.simulator.add_tenant_of_another_cloud("fabrikam.example", "usgov"))
+
+
+def tenant_of_china(desk: Desk) -> None:
+    desk.simulator.add_tenant_of_another_cloud("fabrikam.example", "china")
+    desk.save(tenant_id="fabrikam.example")
+
+
+def gcc_high_instead_of_dod(desk: Desk) -> None:
+    desk.simulator.cloud = "usgov_dod"
+    desk.save(cloud="usgov")
+
+
+def client_id_pasted_twice(desk: Desk) -> None:
+    desk.save(client_id=desk.simulator.tenant_id)
+
+
+def mistyped_secret(desk: Desk) -> None:
+    desk.save(client_secret=desk.app.client_secret[:-1] + ("a" if desk.app.client_secret[-1] != "a" else "b"))
+
+
+def half_a_secret(desk: Desk) -> None:
+    desk.save(client_secret=desk.app.client_secret[:20])
+
+
+def first_secret_is_wrong(desk: Desk) -> None:
+    desk.save(client_secret=USE_DEFAULT)
+    mistyped_secret(desk)
+
+
+def sync_without_worker(desk: Desk) -> None:
+    desk.save(email_sync="1")
+    desk.pass_time(minutes=20)
+
+
+def silent_worker(desk: Desk) -> None:
+    desk.save(email_sync="1")
+    desk.tick()
+    desk.pass_time(hours=3)
+
+
+def no_mailbox_any_more(desk: Desk) -> None:
+    desk.connect()
+    desk.ana.has_mailbox = False
+
+
+def graph_is_blocked(desk: Desk) -> None:
+    desk.connect()
+    desk.simulator.drop_connection(Simulator.GRAPH, times=None)
+
+
+def sign_in_revoked(desk: Desk) -> None:
+    desk.connect()
+    desk.simulator.revoke(desk.ana)
+    desk.simulator.expire_access_tokens()
+
+
+def consent_withdrawn(desk: Desk) -> None:
+    desk.connect()
+    desk.app.withdraw_consent()
+    desk.simulator.expire_access_tokens()
+
+
+def sign_in_of_a_disabled_user(desk: Desk) -> None:
+    desk.connect()
+    desk.ana.is_enabled = False
+    desk.simulator.expire_access_tokens()
+
+
+WRONG = (
+    # the address of the app
+    Wrong(
+        name="nobody has said what the public address is",
+        arrange=restarted(MS365_PUBLIC_BASE_URL=None),
+        step="address",
+        says="only a guess",
+    ),
+    Wrong(
+        name="the public address is plain http",
+        arrange=restarted(MS365_PUBLIC_BASE_URL="http://app.contoso.example"),
+        step="address",
+        says="accepts only https",
+    ),
+    Wrong(
+        name="the public address is another than the browser's",
+        arrange=restarted(MS365_PUBLIC_BASE_URL="https://app.contoso.example"),
+        step="address",
+        says="http://localhost",
+        state="warning",
+    ),
+    # the settings
+    Wrong(
+        name="no client id",
+        arrange=settings(client_id=USE_DEFAULT),
+        step="settings",
+        says="Application (Client) ID is missing",
+    ),
+    Wrong(
+        name="no client secret",
+        arrange=settings(client_secret=USE_DEFAULT),
+        step="settings",
+        says="Client Secret is missing",
+    ),
+    Wrong(
+        name="no tenant",
+        arrange=settings(tenant_id=USE_DEFAULT),
+        step="settings",
+        says="Directory (Tenant) ID is missing",
+    ),
+    Wrong(
+        name="the tenant id pasted as client id",
+        arrange=client_id_pasted_twice,
+        step="settings",
+        says="pasted twice",
+        state="warning",
+        also=("credentials",),
+    ),
+    Wrong(
+        name="half of the secret pasted",
+        arrange=half_a_secret,
+        step="settings",
+        says="Was all of it copied?",
+        state="warning",
+        also=("credentials",),
+    ),
+    Wrong(
+        name="the secret ends soon",
+        arrange=settings(client_secret_expires_on=days_from_now(12)),
+        step="settings",
+        says="expires",
+        state="warning",
+    ),
+    Wrong(
+        name="the secret has ended by its date",
+        arrange=settings(client_secret_expires_on=days_from_now(-2)),
+        step="settings",
+        says="expired",
+    ),
+    # the encryption keys
+    Wrong(
+        name="the encryption key was lost",
+        arrange=restarted(MS365_ENCRYPTION_KEYS=generate_key()),
+        step="keyring",
+        says="needs the encryption key",
+    ),
+    Wrong(
+        name="no encryption key is set",
+        arrange=restarted(MS365_ENCRYPTION_KEYS=None),
+        step="keyring",
+        says="No encryption key is set",
+    ),
+    # the way to Microsoft
+    Wrong(
+        name="a firewall lets nothing through",
+        arrange=lambda desk: desk.simulator.drop_connection(Simulator.SIGN_IN, times=None),
+        step="reach",
+        says="could not be reached",
+    ),
+    Wrong(
+        name="a proxy answers in Microsoft's place",
+        arrange=lambda desk: desk.simulator.intercept(Simulator.SIGN_IN, times=None),
+        step="reach",
+        says="in the place of",
+    ),
+    Wrong(
+        name="a proxy sends everybody to its own sign-in page",
+        arrange=lambda desk: desk.simulator.redirect_next(Simulator.SIGN_IN, "https://proxy.example/", times=None),
+        step="reach",
+        says="in the place of",
+    ),
+    Wrong(
+        name="a proxy spoils the token requests alone",
+        arrange=lambda desk: desk.simulator.intercept(Simulator.TOKEN, times=None),
+        step="credentials",
+        says="did not answer as expected",
+        state="warning",
+    ),
+    Wrong(
+        name="the clock is two minutes off",
+        arrange=lambda desk: setattr(desk.simulator, "date_skew", timedelta(minutes=2)),
+        step="reach",
+        says="clock 1",
+        state="warning",
+    ),
+    Wrong(
+        name="the clock is twelve minutes off",
+        arrange=lambda desk: setattr(desk.simulator, "date_skew", timedelta(minutes=-12)),
+        step="reach",
+        says="clock 7",
+    ),
+    Wrong(
+        name="Microsoft has a bad day",
+        arrange=lambda desk: desk.simulator.refuse_token(90033, times=None),
+        step="credentials",
+        says="Try again in a few minutes",
+        state="warning",
+    ),
+    # the tenant and its cloud
+    Wrong(
+        name="a tenant that does not exist",
+        arrange=settings(tenant_id=str(uuid.uuid4())),
+        step="tenant",
+        says="90002",
+    ),
+    Wrong(
+        name="a mistyped domain",
+        arrange=settings(tenant_id="contso.onmicrosoft.com"),
+        step="tenant",
+        says="90002",
+    ),
+    Wrong(
+        name="a tenant of the US Government",
+        arrange=tenant_of_another_cloud,
+        step="tenant",
+        says="another Microsoft cloud",
+    ),
+    Wrong(name="a tenant in China", arrange=tenant_of_china, step="tenant", says="90038"),
+    Wrong(
+        name="the US Government cloud for a tenant of the global one",
+        arrange=settings(cloud="usgov"),
+        step="tenant",
+        says="Choose Global",
+    ),
+    Wrong(
+        name="GCC High for a tenant of DoD",
+        arrange=gcc_high_instead_of_dod,
+        step="tenant",
+        says="Choose US Government (DoD)",
+    ),
+    # the app registration and its secret
+    Wrong(
+        name="a client id that nobody knows",
+        arrange=settings(client_id=str(uuid.uuid4())),
+        step="credentials",
+        says="700016",
+    ),
+    Wrong(
+        name="the object id of the app as client id",
+        arrange=lambda desk: desk.save(client_id=desk.app.object_id),
+        step="credentials",
+        says="700016",
+    ),
+    Wrong(
+        name="a deleted app",
+        arrange=lambda desk: desk.simulator.delete_app(desk.app),
+        step="credentials",
+        says="700016",
+    ),
+    Wrong(name="a disabled app", arrange=registered(is_enabled=False), step="credentials", says="7000112"),
+    Wrong(name="the tenant of another organization", arrange=another_tenant, step="credentials", says="700016"),
+    Wrong(
+        name="a single-tenant app in another tenant",
+        arrange=single_tenant_app_elsewhere,
+        step="credentials",
+        says="650059",
+    ),
+    Wrong(
+        name="an app for personal accounts alone",
+        arrange=registered(sign_in_audience="PersonalMicrosoftAccount"),
+        step="credentials",
+        says="9002346",
+    ),
+    Wrong(name="a mistyped secret", arrange=first_secret_is_wrong, step="credentials", says="7000215"),
+    Wrong(
+        name="an expired secret",
+        arrange=lambda desk: desk.app.expire_secret(),
+        step="credentials",
+        says="7000222",
+    ),
+    Wrong(
+        name="a secret that was deleted in Entra",
+        arrange=lambda desk: desk.app.remove_secret(desk.app.client_secret),
+        step="credentials",
+        says="7000215",
+    ),
+    Wrong(
+        name="the new secret is wrong, the old one still serves",
+        arrange=mistyped_secret,
+        step="credentials",
+        says="the one it replaced still serves",
+        state="warning",
+    ),
+    Wrong(name="a public client", arrange=registered(platform="public"), step="credentials", says="700025"),
+    Wrong(name="a tenant without a subscription", arrange=registered(error=650052), step="credentials", says="650052"),
+    # no tenant is named
+    Wrong(
+        name="any tenant may sign in",
+        arrange=settings(tenant_id="common"),
+        step="settings",
+        says="the credentials cannot be checked",
+        state="warning",
+    ),
+    # the mailbox
+    Wrong(
+        name="the mailbox lost its licence",
+        arrange=no_mailbox_any_more,
+        step="mailbox",
+        says="no mailbox in Exchange Online",
+    ),
+    Wrong(name="Graph is blocked", arrange=graph_is_blocked, step="mailbox", says="could not be reached"),
+    Wrong(name="the sign-in was revoked", arrange=sign_in_revoked, step="mailbox", says="50173"),
+    Wrong(name="consent was withdrawn", arrange=consent_withdrawn, step="mailbox", says="65001"),
+    Wrong(name="the user was disabled", arrange=sign_in_of_a_disabled_user, step="mailbox", says="50057"),
+    # whoever looks for mail
+    Wrong(name="no worker was ever started", arrange=sync_without_worker, step="worker", says="Nobody has looked"),
+    Wrong(name="the worker died", arrange=silent_worker, step="worker", says="Last seen 3 h ago"),
+)
+
+
+def told(outcome: Outcome) -> str:
+    """Return what a step says, in one line."""
+    return " ".join(filter(None, (outcome.message, outcome.next_step, outcome.code)))
+
+
+def named(run: Run) -> dict[str, Outcome]:
+    """Return the steps that are not well."""
+    return {each.name: each.outcome for each in run.results if each.outcome.state in {"failed", "warning"}}
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name)
+def test_the_check_names_it(desk: Desk, wrong: Wrong) -> None:
+    wrong.arrange(desk)
+    found = named(press(desk.host))
+    assert [*found] == [wrong.step, *wrong.also]
+    outcome = found[wrong.step]
+    assert (outcome.state, wrong.says in told(outcome)) == (wrong.state, True), told(outcome)
+
+
+def test_a_right_configuration_is_well(desk: Desk) -> None:
+    desk.save(email_sync="1")
+    desk.connect()
+    desk.tick()
+    assert set(states(press(desk.host)).values()) == {"passed"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unseen:
+    """A wrong configuration that only a sign-in shows: Microsoft's page tells, or ours once the browser is back."""
+
+    name: str
+    arrange: Arrange
+    says: str
+    is_told_here: bool = False
+    # Microsoft's button: people are stopped at it, or leave by it
+    action: str = "accept"
+
+
+UNSEEN = (
+    Unseen(
+        name="another redirect URI is registered",
+        arrange=registered(redirect_uris=["https://a.example/"]),
+        says="AADSTS50011",
+    ),
+    Unseen(name="no redirect URI is registered", arrange=registered(redirect_uris=[]), says="AADSTS500113"),
+    Unseen(
+        name="the redirect URI is registered for a single-page app",
+        arrange=registered(platform="spa"),
+        says="single-page app",
+        is_told_here=True,
+    ),
+    Unseen(
+        name="users may not consent",
+        arrange=lambda desk: setattr(desk.simulator, "user_consent_allowed", False),
+        says="AADSTS90094",
+    ),
+    Unseen(name="an admin must approve this app", arrange=registered(needs_admin_consent=True), says="AADSTS90094"),
+    Unseen(
+        name="the permissions were declined",
+        arrange=registered(),
+        says="The permissions were declined",
+        is_told_here=True,
+        action="cancel",
+    ),
+    Unseen(
+        name="the registration lacks Mail.Read",
+        arrange=registered(withheld_scopes={"Mail.Read"}),
+        says="did not grant the permission to read mail",
+        is_told_here=True,
+    ),
+    Unseen(
+        name="the user is not assigned to the app",
+        arrange=lambda desk: desk.app.require_assignment(),
+        says="AADSTS50105",
+    ),
+    Unseen(
+        name="the user is disabled", arrange=lambda desk: setattr(desk.ana, "is_enabled", False), says="AADSTS50057"
+    ),
+    Unseen(
+        name="the user has no mailbox",
+        arrange=lambda desk: setattr(desk.ana, "has_mailbox", False),
+        says="Is there an Exchange Online mailbox?",
+        is_told_here=True,
+    ),
+    Unseen(
+        name="Conditional Access blocks the user",
+        arrange=lambda desk: setattr(desk.ana, "error", 53003),
+        says="AADSTS53003",
+    ),
+)
+
+
+def page_at_microsoft(url: str, desk: Desk, action: str) -> urllib3.BaseHTTPResponse:
+    """Sign in as far as Microsoft lets one; return what the browser gets then."""
+    fields = {"username": desk.ana.upn, "password": desk.ana.password, "action": action}
+    with urllib3.PoolManager() as http:
+        return http.request("POST", url, fields=fields, encode_multipart=False, redirect=False)
+
+
+def sign_in(desk: Desk, action: str) -> tuple[str, bool]:
+    """Try to connect Ana's mailbox; return what the last page says, and whether it is ours."""
+    visitor = desk.host.visitor()
+    answer = page_at_microsoft(visitor.start_connect(), desk, action)
+    if answer.status != 302:
+        return answer.data.decode(), False
+    outcome = visitor.get(path_of(answer.headers["Location"]))
+    return visitor.get(outcome.headers["Location"]).text, True
+
+
+@pytest.mark.parametrize("wrong", UNSEEN, ids=lambda wrong: wrong.name)
+def test_a_sign_in_tells_it_and_the_check_does_not_claim_to_know(desk: Desk, wrong: Unseen) -> None:
+    wrong.arrange(desk)
+    page, is_here = sign_in(desk, wrong.action)
+    assert (is_here, wrong.says in page) == (wrong.is_told_here, True), page
+    found = states(press(desk.host))
+    unproved = {name: found.pop(name) for name in ("redirect_uri", "permissions", "mailbox", "worker")}
+    assert (set(unproved.values()), set(found.values())) == ({"not_checked"}, {"passed"})
