@@ -18,9 +18,10 @@ from flask_ms365.errors import EncryptionError, KeyMissing, NoEncryptionKey
 from flask_ms365.identity.redirect_uri import redirect_uri_problems
 from flask_ms365.models import Connection, Setting, Told, write_transaction
 from flask_ms365.models.base import AnySession
-from flask_ms365.settings import CATALOG, Snapshot, spec_of
+from flask_ms365.settings import CATALOG, spec_of
 from flask_ms365.settings.cautions import cautions
 from flask_ms365.settings.reminder import secret_expiry
+from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.words import Words, counted
 
 _NEW_SECRET = Words("Create a new client secret in Entra and paste its Value on the settings page.")
@@ -36,13 +37,14 @@ def public_address(subject: Subject) -> Outcome:
     if address.is_guess:
         next_step = Words("Confirm it on the settings page.")
         return failed(Words("The redirect URI is only a guess."), next_step, endpoint="settings")
-    refusals = list(redirect_uri_problems(address.redirect_uri))
+    refusals: list[str] = list(redirect_uri_problems(address.redirect_uri))
     if refusals and urlsplit(address.redirect_uri).hostname not in LOOPBACK_HOSTS:
         next_step = Words("Set MS365_PUBLIC_BASE_URL to the https address that people use.")
         return failed(refusals[0], next_step, details=_also(refusals), endpoint="settings")
-    pointed_out = list(dict.fromkeys([*refusals, *address.warnings]))
-    if pointed_out:
-        return warning(pointed_out[0], details=_also(pointed_out), endpoint="settings")
+    if pointed_out := list(dict.fromkeys([*refusals, *address.warnings])):
+        # what to do about it comes last
+        next_step = pointed_out.pop() if len(pointed_out) > 1 else ""
+        return warning(pointed_out[0], next_step, details=_also(pointed_out), endpoint="settings")
     return passed(address.redirect_uri)
 
 

@@ -95,6 +95,7 @@ def refused(error: TokenError) -> Outcome:
         page=advice.page,
         endpoint="settings",
         code=advice.code,
+        look_up=advice.look_up,
         trace=advice.trace,
         details=_details(error.error, advice),
     )
@@ -151,7 +152,6 @@ def _details(error: str, advice: Advice) -> tuple[tuple[str, str], ...]:
         (Words("Correlation ID"), advice.correlation),
         (Words("Time"), advice.timestamp),
         (Words("Microsoft said"), advice.said),
-        (Words("Look up"), advice.look_up),
     )
     return tuple((label, value) for label, value in found if value)
 

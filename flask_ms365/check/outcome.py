@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,8 +16,8 @@ class Outcome:
     """A state with plain words and a next step.
 
     ``page`` names a page of the Entra admin center (see identity/portal.py), ``endpoint`` one of ours; either mends it.
-    ``code`` is Microsoft's, ``trace`` names the request there; ``details`` is all that support asks for. Nothing in it
-    is secret.
+    ``code`` is Microsoft's and ``look_up`` its page about it, ``trace`` names the request there; ``details`` is all
+    that support asks for. Nothing in it is secret.
     """
 
     state: State
@@ -26,6 +26,7 @@ class Outcome:
     page: str = ""
     endpoint: str = ""
     code: str = ""
+    look_up: str = ""
     trace: str = ""
     details: tuple[tuple[str, str], ...] = ()
 
@@ -50,6 +51,7 @@ class StepResult:
             "page": outcome.page,
             "endpoint": outcome.endpoint,
             "code": outcome.code,
+            "look_up": outcome.look_up,
             "trace": outcome.trace,
             "details": [[as_json(label), as_json(value)] for label, value in outcome.details],
         }
@@ -64,6 +66,7 @@ class StepResult:
             page=stored["page"],
             endpoint=stored["endpoint"],
             code=stored["code"],
+            look_up=stored["look_up"],
             trace=stored["trace"],
             details=tuple((from_json(label), from_json(value)) for label, value in stored["details"]),
         )
@@ -88,3 +91,7 @@ def failed(message: str, next_step: str = "", **more: Any) -> Outcome:
 def not_checked(message: str, **more: Any) -> Outcome:
     """Return why it could not be looked at; that is never red."""
     return Outcome(state="not_checked", message=message, **more)
+
+
+# registered by the host: a name, and a function of nothing
+HostCheck = tuple[str, Callable[[], Outcome]]

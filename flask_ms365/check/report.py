@@ -26,3 +26,5 @@ def lines_of(number: int, result: StepResult) -> Iterator[str]:
         yield f"{'':14} What to do: {outcome.next_step}"
     for label, value in outcome.details:
         yield f"{'':14} {label}: {value}"
+    if outcome.look_up:
+        yield f"{'':14} Look it up: {outcome.look_up}"
