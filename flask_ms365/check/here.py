@@ -37,14 +37,14 @@ def public_address(subject: Subject) -> Outcome:
     if address.is_guess:
         next_step = Words("Confirm it on the settings page.")
         return failed(Words("The redirect URI is only a guess."), next_step, endpoint="settings")
-    refusals: list[str] = list(redirect_uri_problems(address.redirect_uri))
+    refusals = list(redirect_uri_problems(address.redirect_uri))
     if refusals and urlsplit(address.redirect_uri).hostname not in LOOPBACK_HOSTS:
         next_step = Words("Set MS365_PUBLIC_BASE_URL to the https address that people use.")
         return failed(refusals[0], next_step, details=_also(refusals), endpoint="settings")
     if pointed_out := list(dict.fromkeys([*refusals, *address.warnings])):
         # what to do about it comes last
-        next_step = pointed_out.pop() if len(pointed_out) > 1 else ""
-        return warning(pointed_out[0], next_step, details=_also(pointed_out), endpoint="settings")
+        advice = pointed_out.pop() if len(pointed_out) > 1 else ""
+        return warning(pointed_out[0], advice, details=_also(pointed_out), endpoint="settings")
     return passed(address.redirect_uri)
 
 
