@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from flask_ms365.mailboxes.connect import Connect
     from flask_ms365.models.base import AnySession
     from flask_ms365.permissions import Permission
-    from flask_ms365.settings import Settings
     from flask_ms365.settings.drafts import Drafts
+    from flask_ms365.settings.service import Settings
     from flask_ms365.sync.runner import Runner
 
 _log = logging.getLogger(__name__)

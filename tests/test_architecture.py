@@ -38,7 +38,7 @@ FORBIDDEN = {
     "simulator": f"{OURS} ~{OURS}.simulator",
 }
 # module -> the only modules of ours that may import it
-RESERVED = {"extension": {""}, "simulator": {"simulator"}}
+RESERVED = {"extension": {""}, "wiring": {"extension"}, "simulator": {"simulator"}}
 
 
 def name_of(path: Path) -> str:

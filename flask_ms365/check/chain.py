@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from flask_ms365.check import connections, here, microsoft
-from flask_ms365.check.outcome import Outcome, StepResult, failed, not_checked
+from flask_ms365.check.outcome import HostCheck, Outcome, StepResult, failed, not_checked
 from flask_ms365.check.subject import Subject
 from flask_ms365.check.worker import worker
 from flask_ms365.errors import EncryptionError, NotConfigured
@@ -43,9 +43,6 @@ STEPS = (
     Step(name="worker", title=Words("Background worker"), run=worker),
     Step(name="database", title=Words("Database"), run=here.database),
 )
-
-# registered by the host: a name, and a function of nothing
-HostCheck = tuple[str, Callable[[], Outcome]]
 
 
 def steps_with(host_checks: Sequence[HostCheck]) -> tuple[Step, ...]:

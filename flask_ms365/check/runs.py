@@ -14,8 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flask_ms365 import audit
 from flask_ms365.check import microsoft
-from flask_ms365.check.chain import STEPS, HostCheck, Step, run_step, steps_with
-from flask_ms365.check.outcome import Outcome, StepResult
+from flask_ms365.check.chain import STEPS, Step, run_step, steps_with
+from flask_ms365.check.outcome import HostCheck, Outcome, StepResult
 from flask_ms365.check.subject import Address, Subject
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.models import CheckRun, write_transaction

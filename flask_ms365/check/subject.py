@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flask_ms365.identity.clouds import CLOUDS
 from flask_ms365.identity.redirect_uri import redirect_uri_problems
 from flask_ms365.identity.registration import AppRegistration
-from flask_ms365.settings import Snapshot
+from flask_ms365.settings.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from flask_ms365.crypto import Keyring

@@ -7,18 +7,6 @@ without that the built-in default. Absent and empty are different.
 from __future__ import annotations
 
 from flask_ms365.settings.catalog import CATALOG, SettingSpec, spec_of
-from flask_ms365.settings.service import Settings
-from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.settings.values import USE_DEFAULT, Changes, Effective, UseDefault
 
-__all__ = [
-    "CATALOG",
-    "USE_DEFAULT",
-    "Changes",
-    "Effective",
-    "SettingSpec",
-    "Settings",
-    "Snapshot",
-    "UseDefault",
-    "spec_of",
-]
+__all__ = ["CATALOG", "USE_DEFAULT", "Changes", "Effective", "SettingSpec", "UseDefault", "spec_of"]

@@ -12,7 +12,8 @@ from flask.cli import with_appcontext
 from flask_ms365.audit import command_line_user
 from flask_ms365.errors import EncryptionError, InvalidSettings
 from flask_ms365.jobs.hook import ExternalHook
-from flask_ms365.settings import CATALOG, USE_DEFAULT, SettingSpec, Snapshot, UseDefault, spec_of
+from flask_ms365.settings import CATALOG, USE_DEFAULT, SettingSpec, UseDefault, spec_of
+from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.state import State, current_state
 
 

@@ -35,7 +35,7 @@ from flask_ms365.errors import (
 )
 from flask_ms365.models import Heartbeat, Mailbox, SyncRun, write_transaction
 from flask_ms365.models.base import AnySession
-from flask_ms365.settings import Settings
+from flask_ms365.settings.service import Settings
 from flask_ms365.sync.changes import Change, Handler
 from flask_ms365.sync.lease import Lease, claim, due_mailboxes, release, shared_now
 from flask_ms365.sync.mailbox_client import MailboxClients

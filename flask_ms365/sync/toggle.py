@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask_ms365.errors import SyncSwitchedOff
-from flask_ms365.settings import Settings
+from flask_ms365.settings.service import Settings
 
 
 class Toggle:

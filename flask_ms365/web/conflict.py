@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask_ms365.errors import EncryptionError
-from flask_ms365.settings import CATALOG, Changes, SettingSpec, Snapshot, UseDefault
+from flask_ms365.settings import CATALOG, Changes, SettingSpec, UseDefault
+from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.settings.values import TheirChange
 from flask_ms365.web.setting_fields import Choice, shown_value
 from flask_ms365.words import Words

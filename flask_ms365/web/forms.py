@@ -9,7 +9,8 @@ from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, Form, FormField, HiddenField, PasswordField, SelectField, StringField
 
-from flask_ms365.settings import CATALOG, USE_DEFAULT, Changes, SettingSpec, Snapshot, UseDefault
+from flask_ms365.settings import CATALOG, USE_DEFAULT, Changes, SettingSpec, UseDefault
+from flask_ms365.settings.snapshot import Snapshot
 
 try:
     from wtforms import SelectChoice as _choice

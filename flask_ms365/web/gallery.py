@@ -49,6 +49,7 @@ def _field(spec: SettingSpec, state: str) -> FieldView:
         kind=spec.kind,
         unit=spec.unit,
         mono=spec.kind == "text",
+        choices=spec.choices,
         use_default=None if is_locked else controls.use_default,
         value=None if is_locked else controls.value,
         inherited="Stored in app.config, starts with aB3" if is_secret else str(value),

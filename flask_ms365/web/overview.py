@@ -13,7 +13,8 @@ from flask_ms365.errors import EncryptionError, NoEncryptionKey
 from flask_ms365.mailboxes.proofs import last_check
 from flask_ms365.mailboxes.status import WORDS
 from flask_ms365.mailboxes.summary import MOST_COUNTED, Activity, Summary, read_activity
-from flask_ms365.settings import Snapshot, spec_of
+from flask_ms365.settings import spec_of
+from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.state import State, current_state
 from flask_ms365.web.expiry import current_expiry
 from flask_ms365.web.redirect_uri import redirect_uri

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from flask import current_app, request, url_for
 
 from flask_ms365.identity.redirect_uri import redirect_uri_problems
-from flask_ms365.settings import Snapshot
+from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.words import Words
 
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?\.?|[0-9a-f:.]+", re.ASCII)  # a name, or an IPv6 address

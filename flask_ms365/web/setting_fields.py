@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from flask_ms365.errors import EncryptionError
-from flask_ms365.settings import CATALOG, Effective, SettingSpec, Snapshot
+from flask_ms365.settings import CATALOG, Effective, SettingSpec
 from flask_ms365.settings.cautions import cautions
+from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.settings.values import Source
 from flask_ms365.web.forms import CsrfForm, can_inherit
 from flask_ms365.web.snapshot import current_summary
@@ -47,6 +48,7 @@ class FieldView:
     kind: str
     unit: str
     mono: bool
+    choices: Sequence[tuple[str, str]]
     use_default: Any
     value: Any
     inherited: object
@@ -132,6 +134,7 @@ def _view(spec: SettingSpec, snapshot: Snapshot, form: CsrfForm, **more: Any) ->
         kind=spec.kind,
         unit=spec.unit,
         mono=spec.kind == "text",
+        choices=spec.choices,
         use_default=controls.use_default if controls and can_inherit(snapshot, spec.key) else None,
         value=controls.value if controls else None,
         inherited=shown_value(spec, inherited, snapshot),

@@ -8,7 +8,8 @@ from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_ms365.errors import EncryptionError, InvalidSettings, SettingsChanged
-from flask_ms365.settings import CATALOG, USE_DEFAULT, Changes, Snapshot, UseDefault, spec_of
+from flask_ms365.settings import CATALOG, USE_DEFAULT, Changes, UseDefault, spec_of
+from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.state import current_state
 from flask_ms365.web.forms import CsrfForm
 from flask_ms365.web.setting_fields import shown_value

@@ -14,7 +14,7 @@ from flask_ms365.identity.portal import PAGES, admin_consent_url, portal_url
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.scopes import PERMISSIONS, SCOPES
 from flask_ms365.mailboxes.proofs import read_proofs
-from flask_ms365.settings import Snapshot
+from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.state import current_state
 from flask_ms365.web.redirect_uri import redirect_uri
 from flask_ms365.web.setup_steps import setup_steps

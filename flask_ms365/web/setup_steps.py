@@ -8,7 +8,7 @@ from typing import Literal
 
 from flask_ms365.identity.scopes import missing_scopes
 from flask_ms365.mailboxes.proofs import LastCheck, Proofs
-from flask_ms365.settings import Snapshot
+from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.words import Words
 
 Progress = Literal["done", "now", "unproved", "todo"]

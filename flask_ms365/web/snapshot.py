@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import g
 
 from flask_ms365.mailboxes.summary import Summary, summarise
-from flask_ms365.settings import Snapshot
+from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.state import current_state
 
 

@@ -1,0 +1,165 @@
+"""Put the services of one app together: the one place that knows every room of the house."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+
+from flask_ms365.check.outcome import HostCheck
+from flask_ms365.check.runs import Check
+from flask_ms365.check.subject import Address, Subject
+from flask_ms365.cli import ms365_cli
+from flask_ms365.crypto import keyring_from
+from flask_ms365.database import create_tables, host_database, own_database
+from flask_ms365.identity.registration import AppRegistration
+from flask_ms365.identity.sign_in import SignIn
+from flask_ms365.identity.tokens import Tokens
+from flask_ms365.jobs.hook import JOB_ID, TICK, EmailSyncJob, JobHook, hook_from_config
+from flask_ms365.jobs.start import start_with_first_request
+from flask_ms365.mailboxes.connect import Connect
+from flask_ms365.models import join_metadata
+from flask_ms365.models.base import AnySession
+from flask_ms365.permissions import Permission
+from flask_ms365.settings.drafts import Drafts
+from flask_ms365.settings.registration import app_registration
+from flask_ms365.settings.reminder import Reminder
+from flask_ms365.settings.service import Settings
+from flask_ms365.state import State, current_state
+from flask_ms365.sync.changes import Handler
+from flask_ms365.sync.mailbox_client import MailboxClients
+from flask_ms365.sync.report import TickReport
+from flask_ms365.sync.runner import Runner
+from flask_ms365.web.access import flask_login_user_id
+from flask_ms365.web.blueprint import create_blueprint
+
+
+@dataclass(frozen=True, kw_only=True)
+class Host:
+    """What the host passes to ``init_app``, with the clock and what it registered at the extension."""
+
+    db: SQLAlchemy | None
+    authorize: Callable[[Permission], bool] | None
+    current_user_id: Callable[[], str | None] | None
+    directory: Any
+    job_hook: JobHook | None
+    clock: Callable[[], datetime]
+    handlers: Sequence[Handler]
+    host_checks: Sequence[HostCheck]
+
+
+def mount(app: Flask, host: Host) -> None:
+    """Add pages, commands, tables and services to ``app``; start nothing."""
+    database = own_database(app) if host.db is None else host_database(app, host.db)
+    join_metadata(database.metadata)
+    state = _state(app, database.session, host)
+    app.extensions["ms365.state"] = state
+    app.register_blueprint(create_blueprint(), url_prefix=app.config["MS365_URL_PREFIX"])
+    if host.db is None:
+        create_tables(app, database)
+    app.cli.add_command(ms365_cli)
+    start_with_first_request(app, register_if_on=state.register_if_on, session=state.session)
+
+
+def _state(app: Flask, session: AnySession, host: Host) -> State:
+    """Make the services of one app; none of them holds the extension, and none starts anything."""
+    keyring, clock = keyring_from(app.config), host.clock
+    settings = Settings(
+        app=app,
+        session=session,
+        keyring=keyring,
+        clock=clock,
+        after_toggle=lambda is_on: current_state().reconcile_job(is_on),
+    )
+    settings.deployment.check()
+
+    def registration() -> AppRegistration:
+        return app_registration(settings, app.config)
+
+    tokens = Tokens(session=session, keyring=keyring, clock=clock)
+    clients = MailboxClients(session=session, tokens=tokens, registration=registration)
+    connect = Connect(
+        app=app,
+        session=session,
+        keyring=keyring,
+        sign_in=SignIn(session=session, keyring=keyring, clock=clock),
+        clients=clients,
+        registration=registration,
+        clock=clock,
+        wake=lambda mailbox_id: current_state().wake(mailbox_id),
+    )
+    runner = _runner(app, session, settings, clients, host)
+    return State(
+        session=session,
+        keyring=keyring,
+        settings=settings,
+        drafts=Drafts(session=session, keyring=keyring, clock=clock),
+        check=Check(
+            session=session,
+            clock=clock,
+            subject=lambda address: _subject(app, clients, address),
+            host_checks=host.host_checks,
+        ),
+        registration=registration,
+        connect=connect,
+        runner=runner,
+        hook=host.job_hook or hook_from_config(app),
+        job=EmailSyncJob(id=JOB_ID, interval=TICK, tick=_tick(app, runner)),
+        clock=clock,
+        authorize=host.authorize,
+        current_user_id=_as_text(host.current_user_id) if host.current_user_id else flask_login_user_id,
+        directory=host.directory,
+    )
+
+
+def _runner(app: Flask, session: AnySession, settings: Settings, clients: MailboxClients, host: Host) -> Runner:
+    return Runner(
+        app=app,
+        session=session,
+        settings=settings,
+        clients=clients,
+        handlers=host.handlers,
+        clock=host.clock,
+        remind=Reminder(app=app, session=session, settings=settings, clock=host.clock).remind,
+    )
+
+
+def _tick(app: Flask, runner: Runner) -> Callable[[], TickReport]:
+    """Return a tick that brings its own app context: engines have none."""
+
+    def tick() -> TickReport:
+        with app.app_context():
+            return runner.tick()
+
+    return tick
+
+
+def _as_text(current_user_id: Callable[[], Any]) -> Callable[[], str | None]:
+    """Take a host's numbers too: ids are compared as the text that they are stored as."""
+
+    def user_id() -> str | None:
+        value = current_user_id()
+        return None if value is None else str(value)
+
+    return user_id
+
+
+def _subject(app: Flask, clients: MailboxClients, address: Address | None) -> Subject:
+    """Return the present app as the connection check looks at it."""
+    state = current_state()
+    return Subject(
+        snapshot=state.settings.read(),
+        config=app.config,
+        session=state.session,
+        keyring=state.keyring,
+        clients=clients,
+        registration=state.registration,
+        engine=state.engine,
+        hook_problem=state.hook_problem,
+        clock=state.clock,
+        address=address,
+    )
