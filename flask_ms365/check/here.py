@@ -76,12 +76,11 @@ def keyring(subject: Subject) -> Outcome:
             subject.snapshot.effective(spec.key)
     except EncryptionError as exc:
         return failed(exc.words, _PUT_BACK, endpoint="settings")
+    used = counted("%(used)s of %(count)s key in use", "%(used)s of %(count)s keys in use", len(keys), used=len(in_use))
     if oldest is None:
-        one, many = "%(used)s of %(count)s key in use", "%(used)s of %(count)s keys in use"
-        return passed(counted(one, many, len(keys), used=len(in_use)))
-    one = "%(used)s of %(count)s key in use, oldest token renewed %(age)s ago"
-    many = "%(used)s of %(count)s keys in use, oldest token renewed %(age)s ago"
-    return passed(counted(one, many, len(keys), used=len(in_use), age=span(subject.clock() - oldest)))
+        return passed(used)
+    age = span(subject.clock() - oldest)
+    return passed(Words("%(keys)s, oldest token renewed %(age)s ago", keys=used, age=age))
 
 
 def database(subject: Subject) -> Outcome:

@@ -6,16 +6,14 @@ from datetime import timedelta
 
 from flask_ms365.words import Words, counted
 
-_UNITS = (
-    (86400, "%(count)s day", "%(count)s days"),
-    (3600, "%(count)s h", "%(count)s h"),
-    (60, "%(count)s min", "%(count)s min"),
-    (1, "%(count)s s", "%(count)s s"),
-)
-
 
 def span(time: timedelta) -> Words:
     """Return a time in its largest unit, rounded down."""
     seconds = max(0, int(time.total_seconds()))
-    size, one, many = next((unit for unit in _UNITS if seconds >= unit[0]), _UNITS[-1])
-    return counted(one, many, seconds // size)
+    if seconds < 60:
+        return Words("%(count)s s", count=seconds)
+    if seconds < 3600:
+        return Words("%(count)s min", count=seconds // 60)
+    if seconds < 86400:
+        return Words("%(count)s h", count=seconds // 3600)
+    return counted("%(count)s day", "%(count)s days", seconds // 86400)
