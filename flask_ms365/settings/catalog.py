@@ -125,8 +125,8 @@ CATALOG: tuple[SettingSpec, ...] = (
     ),
     SettingSpec(
         key="sync_since",
-        label=Words("Read mail of the last"),
-        help=Words("0 reads all mail. A larger number fetches what is missing, a smaller one keeps what was synced."),
+        label=Words("Mail history"),
+        help=Words("How far back mail is read; 0 is all of it. More fetches what is missing, less keeps what was synced."),
         kind="number",
         group="sync",
         check=checks.sync_since,

@@ -91,7 +91,7 @@ def test_an_empty_secret_of_ones_own_hides_that_of_the_deployment(make_host: Hos
         ("tenant_id", "Enter the Directory (Tenant) ID"),
         ("cloud", "Enter the Microsoft cloud, or tick Use default"),
         ("sync_interval", "Enter the Sync interval, or tick Use default"),
-        ("sync_since", "Enter the Read mail of the last, or tick Use default"),
+        ("sync_since", "Enter the Mail history, or tick Use default"),
     ],
 )
 def test_a_required_setting_cannot_be_emptied(host: Host, key: str, problem: str) -> None:
