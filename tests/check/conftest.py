@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
 
-from flask_ms365.check import Outcome
+from flask_ms365.check import Outcome, StepResult
+from flask_ms365.check.chain import STEPS, Step, run_step
 from flask_ms365.check.runs import Run
 from flask_ms365.check.subject import Address
 from flask_ms365.settings import Changes
 from flask_ms365.settings.values import UseDefault
 from flask_ms365.simulator import App, Simulator, User
 from flask_ms365.state import current_state
+from flask_ms365.web.check import present_address
 from tests.conftest import CALLBACK, Clock, Host, HostFactory
-from tests.visitor import Visitor
+from tests.visitor import BASE_URL, Visitor
 
 CHECK = "/ms365/check"
 
@@ -23,11 +26,7 @@ CHECK = "/ms365/check"
 def run_check(host: Host, *, uri: str | None = CALLBACK) -> Run:
     """Run every step; ``uri`` is the redirect URI, None where nobody knows it."""
     with host.app.app_context():
-        check = current_state().check
-        run_id = check.run_all(actor="ana", address=Address(redirect_uri=uri) if uri else None)
-        run = check.find(run_id)
-        assert run is not None
-        return run
+        return current_state().check.run_all(actor="ana", address=Address(redirect_uri=uri) if uri else None)
 
 
 def said(run: Run, name: str) -> Outcome:
@@ -35,9 +34,25 @@ def said(run: Run, name: str) -> Outcome:
     return next(result.outcome for result in run.results if result.name == name)
 
 
-def states(run: Run) -> dict[str, str]:
-    """Return the states of a run's steps by name."""
-    return {result.name: result.outcome.state for result in run.results}
+def look(host: Host, steps: Sequence[Step] = STEPS) -> list[StepResult]:
+    """Return what the steps say to somebody on the page, without storing a run."""
+    results: list[StepResult] = []
+    with host.app.test_request_context(CHECK, base_url=BASE_URL):
+        subject = current_state().check.subject(present_address())
+        for step in steps:
+            results.append(run_step(step, subject, results))
+    return results
+
+
+def see(host: Host, name: str) -> Outcome:
+    """Return what one step says, as though all before it had passed."""
+    (result,) = look(host, [step for step in STEPS if step.name == name])
+    return result.outcome
+
+
+def states(results: Iterable[StepResult]) -> dict[str, str]:
+    """Return the states of steps by name."""
+    return {result.name: result.outcome.state for result in results}
 
 
 def last_run(host: Host) -> Run:

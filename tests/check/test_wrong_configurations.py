@@ -7,20 +7,19 @@ than it knows.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 import pytest
 import urllib3
 
-from flask_ms365.check import Outcome
-from flask_ms365.check.runs import Run
+from flask_ms365.check import Outcome, StepResult
 from flask_ms365.crypto import generate_key
 from flask_ms365.settings import USE_DEFAULT
 from flask_ms365.settings.values import UseDefault
 from flask_ms365.simulator import Simulator
-from tests.check.conftest import Desk, press, states
+from tests.check.conftest import Desk, look, states
 from tests.visitor import path_of
 
 Arrange = Callable[[Desk], None]
@@ -389,15 +388,15 @@ def told(outcome: Outcome) -> str:
     return " ".join(filter(None, (outcome.message, outcome.next_step, outcome.code)))
 
 
-def named(run: Run) -> dict[str, Outcome]:
+def named(results: Iterable[StepResult]) -> dict[str, Outcome]:
     """Return the steps that are not well."""
-    return {each.name: each.outcome for each in run.results if each.outcome.state in {"failed", "warning"}}
+    return {each.name: each.outcome for each in results if each.outcome.state in {"failed", "warning"}}
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name)
 def test_the_check_names_it(desk: Desk, wrong: Wrong) -> None:
     wrong.arrange(desk)
-    found = named(press(desk.host))
+    found = named(look(desk.host))
     assert [*found] == [wrong.step, *wrong.also]
     outcome = found[wrong.step]
     assert (outcome.state, wrong.says in told(outcome)) == (wrong.state, True), told(outcome)
@@ -407,7 +406,7 @@ def test_a_right_configuration_is_well(desk: Desk) -> None:
     desk.save(email_sync="1")
     desk.connect()
     desk.tick()
-    assert set(states(press(desk.host)).values()) == {"passed"}
+    assert set(states(look(desk.host)).values()) == {"passed"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -498,6 +497,6 @@ def test_a_sign_in_tells_it_and_the_check_does_not_claim_to_know(desk: Desk, wro
     wrong.arrange(desk)
     page, is_here = sign_in(desk, wrong.action)
     assert (is_here, wrong.says in page) == (wrong.is_told_here, True), page
-    found = states(press(desk.host))
+    found = states(look(desk.host))
     unproved = {name: found.pop(name) for name in ("redirect_uri", "permissions", "mailbox", "worker")}
     assert (set(unproved.values()), set(found.values())) == ({"not_checked"}, {"passed"})
