@@ -59,13 +59,23 @@ def mailbox(subject: Subject) -> Outcome:
     try:
         subject.clients.of(found.id, is_probe=True).probe()
     except SignInNeeded as exc:
-        ended = Words("Microsoft ended the sign-in of %(address)s.", address=found.address)
-        return replace(refused(exc), state="failed", message=ended, next_step=_SIGN_IN_AGAIN, endpoint="my_email")
+        return _ended(exc, found.address)
     except TokenError as exc:
         return refused(exc)
     except GraphError as exc:
         return _of_graph(exc, subject.app.graph)
     return passed(Words("The inbox of %(address)s can be read.", address=found.address))
+
+
+def _ended(error: SignInNeeded, address: str) -> Outcome:
+    outcome = refused(error)
+    return replace(
+        outcome,
+        state="failed",
+        message=Words("%(address)s: %(reason)s", address=address, reason=outcome.message),
+        next_step=outcome.next_step if error.advice else _SIGN_IN_AGAIN,
+        endpoint="my_email",
+    )
 
 
 def _of_graph(error: GraphError, origin: str) -> Outcome:

@@ -6,12 +6,15 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_ms365.errors import AppRefused, SignInNeeded, TokenError, TokenUnavailable
 from flask_ms365.identity.advice import advise
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.words import Words
+
+if TYPE_CHECKING:
+    from requests import HTTPError
 
 _log = logging.getLogger(__name__)
 
@@ -20,6 +23,7 @@ _PROBE_TIMEOUT = (5, 10)  # somebody waits for the answer
 _NO_TOKEN = Words("Microsoft's sign-in service answered something that is no token.")
 _ENDS_SIGN_IN = {"invalid_grant", "interaction_required", "consent_required"}
 _SECRET_REFUSED = "invalid_client"
+_BUSY = "temporarily_unavailable"
 _ENDS_ALL = {_SECRET_REFUSED, "unauthorized_client"}
 
 
@@ -112,7 +116,7 @@ def _request(
 
 def _ask(registration: AppRegistration, form: Mapping[str, Any], redirect_uri: str | None, secret: str) -> Any:
     from authlib.integrations.base_client import OAuthError
-    from requests import RequestException
+    from requests import HTTPError, RequestException
 
     with _session(registration, redirect_uri, secret) as session:
         try:
@@ -120,10 +124,10 @@ def _ask(registration: AppRegistration, form: Mapping[str, Any], redirect_uri: s
             return session.fetch_token(registration.token_url, allow_redirects=False, **form)
         except OAuthError as exc:
             raise _refusal(str(exc.error or ""), str(exc.description or ""), login=registration.authority) from None
+        except HTTPError as exc:
+            raise _out_of_order(exc, login=registration.authority) from None
         except (RequestException, ValueError, TypeError, OverflowError) as exc:
-            raise TokenUnavailable(
-                Words("Microsoft's sign-in service did not answer as expected (%(kind)s).", kind=_kind(exc))
-            ) from None
+            raise _unexpected(exc) from None
 
 
 def _has_token(answer: Any) -> bool:
@@ -135,6 +139,22 @@ def _refusal(error: str, description: str, *, login: str) -> TokenError:
     advice = advise(error, description, login=login)
     kind = SignInNeeded if error in _ENDS_SIGN_IN else AppRefused if error in _ENDS_ALL else TokenUnavailable
     return kind(advice.text, error=error, code=advice.code, trace=advice.trace, advice=advice)
+
+
+def _out_of_order(exc: HTTPError, *, login: str) -> TokenUnavailable:
+    """Return what a 5xx means: come back later, whatever else it says."""
+    try:
+        advice = advise(_BUSY, exc.response.json()["error_description"], login=login)
+    except (ValueError, TypeError, LookupError):
+        return _unexpected(exc)
+    return TokenUnavailable(advice.text, error=_BUSY, code=advice.code, trace=advice.trace, advice=advice)
+
+
+def _unexpected(exc: Exception) -> TokenUnavailable:
+    # never its text: requests puts URLs and bodies there
+    return TokenUnavailable(
+        Words("Microsoft's sign-in service did not answer as expected (%(kind)s).", kind=type(exc).__name__)
+    )
 
 
 def _pair(token: Any, old_refresh_token: str | None = None) -> TokenPair:
@@ -162,7 +182,3 @@ def _seconds(value: Any) -> int:
         return max(60, min(int(value), 28 * 3600))
     except (TypeError, ValueError, OverflowError):
         return 3600
-
-
-def _kind(exc: BaseException) -> str:
-    return type(exc).__name__  # never its text: requests puts URLs and bodies there

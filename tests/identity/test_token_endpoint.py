@@ -57,6 +57,13 @@ def test_an_answer_that_is_no_token_is_told_in_plain_words(begun: SignInBegun, s
     assert counts(begun.host) == (0, 0)
 
 
+def test_a_busy_service_is_named(begun: SignInBegun) -> None:
+    begun.simulator.refuse_token(90033)
+    page = begun.return_with_tokens()
+    assert "sign-in service is busy" in page
+    assert "90033" in page
+
+
 def test_a_cut_connection_is_told_in_plain_words(begun: SignInBegun) -> None:
     begun.simulator.drop_connection(TOKEN)
     assert "did not answer as expected" in begun.return_with(code="1.code")
