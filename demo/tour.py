@@ -50,6 +50,7 @@ class Tour:
         yield "Connect the mailbox at Microsoft", self.connect
         yield "First sync, by the app's own worker", self.sync_first
         yield "Compare every message", self.compare
+        yield "Run the connection check", self.check
         yield "Use the mailbox in Outlook", self.use_mailbox
         yield "Sync again", self.sync_again
         yield "Compare every message again", self.compare
@@ -101,6 +102,14 @@ class Tour:
         self._wait_for_worker()
         count = len(self._stored_ids())
         return f"{count:,} messages, {count / (time.perf_counter() - started):,.0f} a second"
+
+    def check(self) -> str:
+        """Run the connection check: every step of it has passed by now."""
+        page = self._open("/ms365/check")
+        page = self.browser.submit(page, page.form_with("csrf_token", action="/check"))
+        passed = page.words.count("PASSED")
+        _expect(passed >= 10 and "FAILED" not in page.words, f"the check found something: {page.words[:1500]}")
+        return f"{passed} steps passed"
 
     def use_mailbox(self) -> str:
         """Do what people do in Outlook, as far as there is mail to do it with."""
