@@ -16,6 +16,7 @@ from flask_ms365.errors import MS365Error
 from flask_ms365.models import AuditEvent
 
 _SHOWN = 3  # characters that a page may show of a secret
+_ORDINARY = set(vars(logging.makeLogRecord({})))  # what every log record has
 _LOGGERS = ("flask_ms365", "authlib", "requests", "urllib3")
 
 
@@ -28,7 +29,7 @@ class Canary(logging.Handler):
         self.said: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        extra = {name: value for name, value in vars(record).items() if name not in {"args", "msg"}}
+        extra = {name: value for name, value in vars(record).items() if name not in _ORDINARY}
         self.said.append(f"log: {self.format(record)} {extra}")
 
     def leaks(self) -> list[str]:

@@ -22,16 +22,18 @@ from flask_ms365.simulator import App, Mailbox, Simulator, User
 from tests import canary
 from tests.visitor import BASE_URL, Visitor
 
+_ON_DEMAND = ("slow", "service", "browser")
 CALLBACK = f"{BASE_URL}/ms365/oauth/callback"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the default run quick: what needs a service or a browser runs when it is asked for."""
+    """Keep the default run quick: what is slow, or needs a service or a browser, runs when it is asked for."""
     if os.environ.get("MS365_TEST_REQUIRE") == "all" or config.option.markexpr:
         return
-    left_out = pytest.mark.skip(reason="not in the quick run: -m 'service or browser', or MS365_TEST_REQUIRE=all")
+    asked_for = " or ".join(_ON_DEMAND)
+    left_out = pytest.mark.skip(reason=f"not in the quick run: -m '{asked_for}', or MS365_TEST_REQUIRE=all")
     for item in items:
-        if item.get_closest_marker("service") or item.get_closest_marker("browser"):
+        if any(item.get_closest_marker(name) for name in _ON_DEMAND):
             item.add_marker(left_out)
 
 

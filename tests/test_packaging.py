@@ -117,11 +117,13 @@ def names_in(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
+@pytest.mark.slow
 def test_from_a_wheel(wheel: Path, tmp_path: Path) -> None:
     site = installed(wheel, tmp_path / "site")
     assert_renders(site, tmp_path, origin=site)
 
 
+@pytest.mark.slow
 def test_from_a_source_distribution(sdist: Path, tmp_path: Path) -> None:
     with tarfile.open(sdist) as archive:
         # Python 3.12 warns without a filter, and early releases of 3.10 and 3.11 have none
@@ -132,15 +134,18 @@ def test_from_a_source_distribution(sdist: Path, tmp_path: Path) -> None:
     assert_renders(site, tmp_path, origin=site)
 
 
+@pytest.mark.slow
 def test_from_an_editable_install(checkout: Path, tmp_path: Path) -> None:
     site = installed(build("editable", checkout, tmp_path / "dist"), tmp_path / "site")
     assert_renders(site, tmp_path, origin=checkout)
 
 
+@pytest.mark.slow
 def test_from_a_bare_checkout(checkout: Path, tmp_path: Path) -> None:
     assert_renders(checkout, tmp_path, origin=checkout)
 
 
+@pytest.mark.slow
 def test_a_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
@@ -151,6 +156,7 @@ def test_a_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert "ms365 = flask_ms365.simulator.pytest_plugin" in entry_points
 
 
+@pytest.mark.slow
 def test_a_source_distribution_holds_what_its_tests_need(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}

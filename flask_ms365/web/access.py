@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
 from typing import Any
 from urllib.parse import urlsplit
@@ -48,6 +49,13 @@ def is_allowed(permission: Permission) -> bool:
         _log.exception("access.authorizer_failed", extra={"event": "access.authorizer_failed"})
         return False
     return answer is True
+
+
+def has_token() -> bool:
+    """Tell whether the request holds the token that the deployment gave to its monitoring."""
+    token = str(current_app.config["MS365_MONITORING_TOKEN"] or "")
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    return bool(token) and scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
 
 
 def flask_login_user_id() -> str | None:

@@ -25,7 +25,7 @@ from flask_ms365.web import (
     settings,
     setup,
 )
-from flask_ms365.web.access import guard
+from flask_ms365.web.access import guard, has_token
 from flask_ms365.web.csp import page_policy
 from flask_ms365.web.problem import not_found
 from flask_ms365.web.row_id import LARGEST_ID
@@ -44,6 +44,8 @@ class Route:
     view: Callable[..., ResponseReturnValue]
     permissions: tuple[Permission, ...]
     methods: tuple[str, ...] = ("GET",)
+    # the deployment's own monitoring may come in too
+    is_monitored: bool = False
 
 
 _ADMIN = (Permission.MANAGE_SETTINGS,)
@@ -68,9 +70,8 @@ ROUTES = (
     Route(f"/messages/<{_ID}:message_id>/body", "message_body", messages.message_body, _READ),
     Route("/audit", "audit", audit.audit, _ADMIN),
     Route("/audit.csv", "audit_csv", audit.audit_csv, _ADMIN),
-    # these let in the deployment's own monitoring as well
-    Route("/health/live", "health_live", health.health_live, ()),
-    Route("/health/ready", "health_ready", health.health_ready, ()),
+    Route("/health/live", "health_live", health.health_live, _ADMIN, is_monitored=True),
+    Route("/health/ready", "health_ready", health.health_ready, _ADMIN, is_monitored=True),
     Route("/_gallery", "gallery", gallery.gallery, _ADMIN),
 )
 
@@ -113,7 +114,7 @@ def _guard() -> ResponseReturnValue | None:
     if route is None:
         return not_found()
     came_in_by("page", ip=request.remote_addr)
-    if not route.permissions and current_state().authorize is not None:
+    if current_state().authorize is not None and (not route.permissions or (route.is_monitored and has_token())):
         return None
     return guard(route.permissions or _OWN)
 

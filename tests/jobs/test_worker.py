@@ -84,6 +84,7 @@ def start_worker(host: Host, simulator_url: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_told_to_stop_while_it_waits_it_ends_at_once(connected: Host, mailbox: MailboxAtMicrosoft) -> None:
     mailbox.deliver(subject="One")
     with start_worker(connected, str(connected.app.config["MS365_GRAPH_URL"])) as worker:
@@ -94,6 +95,7 @@ def test_told_to_stop_while_it_waits_it_ends_at_once(connected: Host, mailbox: M
     assert (line["event"], line["mailbox_id"], line["state"], line["created"]) == ("run.finished", 1, "done", 1)
 
 
+@pytest.mark.slow
 def test_told_to_stop_in_the_middle_it_lets_go_of_its_lease(connected: Host, mailbox: MailboxAtMicrosoft) -> None:
     mailbox.deliver(subject="One")
     with start_worker(connected, str(connected.app.config["MS365_GRAPH_URL"])) as worker:

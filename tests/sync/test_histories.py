@@ -12,6 +12,7 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
@@ -147,6 +148,7 @@ class Histories(RuleBasedStateMachine):
         assert sorted(effects) == sorted(stored)
 
 
+@pytest.mark.slow
 def test_every_history_ends_with_the_database_equal_to_the_mailbox(simulator: Simulator) -> None:
     Histories.simulator = simulator
     run_state_machine_as_test(Histories, settings=HISTORIES)

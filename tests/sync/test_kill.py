@@ -6,6 +6,7 @@ import multiprocessing
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select, text
 
 from flask_ms365.models import Message
@@ -20,6 +21,7 @@ KILLED_AFTER = (1, 57, 199, 200, 201, 350, 399, 401, 612, 777)
 _processes = multiprocessing.get_context("forkserver")
 
 
+@pytest.mark.slow
 def test_ten_kills_in_a_first_sync_leave_each_message_once(
     connected: Host, mailbox: Mailbox, simulator: Simulator, tmp_path: Path
 ) -> None:
