@@ -43,7 +43,7 @@ def setup() -> ResponseReturnValue:
         entra={key: (page.label, portal_url(key, cloud, client_id)) for key, page in PAGES.items()},
         graph=cloud.graph,
         request_lines=_request(app, host, consent_url),
-        check_url=url_for(".check") if "ms365.check" in current_app.view_functions else url_for(".settings"),
+        check_url=url_for(".check"),
     )
 
 

@@ -38,8 +38,8 @@ def draft_on(page: str) -> str:
 
 
 def save_anyway(visitor: Visitor, page: str) -> tuple[int, str]:
-    token = controls(page)["csrf_token"]
-    answer = visitor.post(SETTINGS, data={"csrf_token": token, "draft": draft_on(page), "then": "anyway"})
+    before_the_fields = controls(page[: page.index("Save anyway")])
+    answer = visitor.post(SETTINGS, data={**before_the_fields, "then": "anyway"})
     return answer.status_code, answer.text
 
 
@@ -95,6 +95,15 @@ def test_save_anyway_works_once(desk: Desk, admin: Visitor, refused: str) -> Non
     desk.save(client_secret=desk.app.client_secret)
     status, page = save_anyway(admin, refused)
     assert (status, "Enter the new values again." in page, secret_of(desk.host)) == (200, True, desk.app.client_secret)
+
+
+def test_save_anyway_confirms_the_redirect_uri_that_was_confirmed_with_them(desk: Desk) -> None:
+    desk.restart(MS365_PUBLIC_BASE_URL=None)
+    visitor = desk.host.visitor()
+    page = visitor.submit(SETTINGS, {**WRONG, "confirm_redirect_uri": "y"}).text
+    assert save_anyway(visitor, page)[0] == 303
+    with desk.host.app.app_context():
+        assert desk.host.ms365.settings.read().confirmed_base_url == "http://localhost"
 
 
 def test_the_old_values_are_kept_by_leaving(desk: Desk, admin: Visitor, refused: str) -> None:
