@@ -19,7 +19,7 @@ from flask_ms365.identity.discovery import Answer, fetch
 from flask_ms365.identity.keys import is_issuer_of
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.token_endpoint import prove_credentials
-from flask_ms365.settings.checks import ANY_TENANT, is_guid
+from flask_ms365.settings.checks import ANY_TENANT
 from flask_ms365.words import Words
 
 _CLOCK_IS_OFF, _CLOCK_IS_WRONG = 60, 300  # seconds; a token is valid from now on, give or take a minute
@@ -28,8 +28,6 @@ _SET_CLOCK = Words("Set this server's clock, best by NTP. Tokens and sign-ins de
 _LATER = Words("Try again in a few minutes.")
 _CHOOSE_CLOUD = Words("Choose the right Microsoft cloud on the settings page.")
 _OLD_SECRET_SERVES = Words("The new client secret does not work; the one it replaced still serves.")
-_SECRET_ID = Words("The client secret in the settings is a Secret ID.")
-_WRONG_SECRET = "7000215"
 
 
 @dataclass(frozen=True)
@@ -74,10 +72,7 @@ def credentials(registration: AppRegistration) -> Outcome:
     try:
         prove_credentials(replace(registration, previous_secret=None))
     except AppRefused as exc:
-        outcome = refused(exc)
-        if exc.code == _WRONG_SECRET and is_guid(registration.client_secret):
-            outcome = replace(outcome, message=_SECRET_ID)
-        return _with_the_old_secret(registration, outcome)
+        return _with_the_old_secret(registration, refused(exc))
     except TokenError as exc:
         return refused(exc)
     return passed(Words("Microsoft takes client ID and client secret."))
