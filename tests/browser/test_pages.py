@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-# what needs no permission is no page for people; the gallery has tests of its own, and a file is not looked at
+# what needs no permission, or is for monitoring, is no page for people; the gallery has tests of its own, and a file is
+# not looked at
 _PLAIN = [route for route in ROUTES if route.permissions and "GET" in route.methods and "<" not in route.path]
-_PAGES = [route.path for route in _PLAIN if route.endpoint not in {"gallery", "audit_csv"}]
+_PAGES = [route.path for route in _PLAIN if not route.is_monitored and route.endpoint not in {"gallery", "audit_csv"}]
 PAGES = [*_PAGES, "/messages/1", "/messages/999"]
 LOOKS = [("alone", "light"), ("alone", "dark"), ("bootstrap", "dark"), ("legacy", "light")]
 
