@@ -15,6 +15,7 @@ import pytest
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from jinja2.bccache import Bucket, BytecodeCache
+from werkzeug.routing import Rule
 
 from flask_ms365 import MS365
 from flask_ms365.crypto import generate_key
@@ -88,6 +89,22 @@ def _compile_templates_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(Flask.jinja_options, "bytecode_cache", _COMPILED)
 
 
+def _compile_routes_once() -> None:
+    """Let equal routes share what Werkzeug compiles for each: twenty of ours in every app took most of its start."""
+    compile_builder, known = Rule._compile_builder, {}
+
+    def compile_once(rule: Rule, append_unknown: bool = True) -> Any:
+        key = (*rule._trace, str(rule.defaults), append_unknown)
+        if key not in known:
+            known[key] = compile_builder(rule, append_unknown)
+        return known[key]
+
+    Rule._compile_builder = compile_once  # type: ignore[assignment,method-assign]
+
+
+_compile_routes_once()
+
+
 @pytest.fixture(autouse=True)
 def _no_secret_comes_out(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Hold every test to it, whatever else it is about."""
@@ -96,6 +113,17 @@ def _no_secret_comes_out(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     assert watch.leaks() == []
 
 
+class _Statements(dict[Any, Any]):
+    """SQL compiled once a run: each host has a dialect of its own, and all of them are the same SQLite."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get(key[1:], default)
+
+    def __setitem__(self, key: Any, compiled: Any) -> None:
+        super().__setitem__(key[1:], compiled)
+
+
+_STATEMENTS = _Statements()
 HostFactory = Callable[..., Host]
 
 
@@ -117,6 +145,8 @@ def new_host(
     **config: Any,
 ) -> Host:
     """Return a host app whose instance is ``folder``; config by keyword, other init_app arguments by ``options``."""
+    if db is None:
+        config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", {"execution_options": {"compiled_cache": _STATEMENTS}})
     if db is None and not folder.exists():
         folder.mkdir()
         (folder / "ms365.sqlite3").write_bytes(_empty_database())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -52,9 +53,10 @@ def exists(name: str) -> bool:
     return path.with_suffix(".py").is_file() or path.is_dir()
 
 
-def imports(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield line and full name of everything a file imports."""
-    return imported_by(path.read_text(encoding="utf-8"), path.parent.relative_to(ROOT).parts)
+@cache
+def imports(path: Path) -> list[tuple[int, str]]:
+    """Return line and full name of everything a file imports."""
+    return list(imported_by(path.read_text(encoding="utf-8"), path.parent.relative_to(ROOT).parts))
 
 
 def imported_by(source: str, package: tuple[str, ...]) -> Iterator[tuple[int, str]]:
