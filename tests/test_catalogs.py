@@ -62,5 +62,5 @@ def _values(form: str) -> set[str]:
 @pytest.mark.parametrize("language", catalogs.LANGUAGES)
 def test_what_is_read_was_compiled_from_what_was_written(language: str) -> None:
     with catalogs.po_file(language).with_suffix(".mo").open("rb") as file:
-        compiled = {message.id: forms(message.string) for message in read_mo(file) if message.id}
-    assert compiled == {key: forms(message.string) for key, message in translated(language).items()}
+        compiled = {forms(message.id): forms(message.string) for message in read_mo(file) if message.id}
+    assert compiled == {forms(key): forms(message.string) for key, message in translated(language).items()}
