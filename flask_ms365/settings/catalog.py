@@ -126,7 +126,9 @@ CATALOG: tuple[SettingSpec, ...] = (
     SettingSpec(
         key="sync_since",
         label=Words("Mail history"),
-        help=Words("How far back mail is read; 0 is all of it. More fetches what is missing, less keeps what was synced."),
+        help=Words(
+            "How far back mail is read; 0 is all of it. More fetches what is missing, less keeps what was synced."
+        ),
         kind="number",
         group="sync",
         check=checks.sync_since,
