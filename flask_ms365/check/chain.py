@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from flask_ms365.check import connections, here, microsoft
-from flask_ms365.check.outcome import HostCheck, Outcome, StepResult, failed, not_checked
+from flask_ms365.check.outcome import HostCheck, Outcome, StepResult, failed, not_checked, passed
 from flask_ms365.check.subject import Subject
 from flask_ms365.check.worker import worker
 from flask_ms365.errors import EncryptionError, NotConfigured
@@ -40,6 +40,14 @@ STEPS = (
     Step(name="redirect_uri", title=Words("Redirect URI"), run=connections.redirect_uri),
     Step(name="permissions", title=Words("Permissions"), run=connections.permissions, needs=_SIGNED_IN),
     Step(name="mailbox", title=Words("Mailbox through Graph"), run=connections.mailbox, needs=_SIGNED_IN),
+    Step(name="worker", title=Words("Background worker"), run=worker),
+    Step(name="database", title=Words("Database"), run=here.database),
+)
+
+# what mail needs here; monitoring may ask every few seconds, so not all that was ever sealed is looked through
+READINESS = (
+    Step(name="settings", title=Words("Settings"), run=here.settings),
+    Step(name="keyring", title=Words("Encryption keys"), run=lambda it: here.unopened(it) or passed("")),
     Step(name="worker", title=Words("Background worker"), run=worker),
     Step(name="database", title=Words("Database"), run=here.database),
 )

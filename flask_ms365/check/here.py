@@ -61,21 +61,28 @@ def settings(subject: Subject) -> Outcome:
     return _cautioned(snapshot) or passed(Words("Client ID, client secret and tenant are there."))
 
 
-def keyring(subject: Subject) -> Outcome:
-    """See that there are keys, and that what is stored opens."""
-    keys = subject.keyring.key_ids
-    if not keys:
+def unopened(subject: Subject) -> Outcome | None:
+    """Return what is wrong with the keys, or with the settings' own secrets; cheap with any number of mailboxes."""
+    if not subject.keyring:
         return failed(Words("No encryption key is set."), NoEncryptionKey().words)
-    in_use = set(subject.session.scalars(union(*(select(key_id_in(column)) for column in _SEALED)))) - {None}
-    oldest = subject.session.scalar(select(func.min(Connection.renewed_at)).where(Connection.is_dead.is_(False)))
-    subject.session.commit()
     try:
-        for missing in sorted(in_use - keys):
-            raise KeyMissing(missing)
         for spec in CATALOG:
             subject.snapshot.effective(spec.key)
     except EncryptionError as exc:
         return failed(exc.words, _PUT_BACK, endpoint="settings")
+    return None
+
+
+def keyring(subject: Subject) -> Outcome:
+    """See that there are keys, and that everything that is stored was sealed with one of them."""
+    keys = subject.keyring.key_ids
+    in_use = set(subject.session.scalars(union(*(select(key_id_in(column)) for column in _SEALED)))) - {None}
+    oldest = subject.session.scalar(select(func.min(Connection.renewed_at)).where(Connection.is_dead.is_(False)))
+    subject.session.commit()
+    if problem := unopened(subject):
+        return problem
+    for missing in sorted(in_use - keys):
+        return failed(KeyMissing(missing).words, _PUT_BACK, endpoint="settings")
     used = counted("%(used)s of %(count)s key in use", "%(used)s of %(count)s keys in use", len(keys), used=len(in_use))
     if oldest is None:
         return passed(used)

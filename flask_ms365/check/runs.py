@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flask_ms365 import audit
 from flask_ms365.check import microsoft
-from flask_ms365.check.chain import STEPS, Step, run_step, steps_with
+from flask_ms365.check.chain import READINESS, Step, run_step, steps_with
 from flask_ms365.check.outcome import HostCheck, Outcome, StepResult
 from flask_ms365.check.subject import Address, Subject
 from flask_ms365.identity.registration import AppRegistration
@@ -25,8 +25,6 @@ from flask_ms365.words import Words
 _log = logging.getLogger(__name__)
 
 _KEPT = 20
-# what mail needs here; a sync that is off needs no more than the database
-_NEEDED = ("settings", "keyring", "worker", "database")
 _PAUSE = timedelta(seconds=10)
 _LONGEST = timedelta(minutes=2)
 
@@ -137,10 +135,11 @@ class Check:
         """Return the states of what mail needs here, by name; nobody outside is asked."""
         try:
             subject = self.subject(None)
-            needed = _NEEDED if subject.snapshot.is_sync_on else ("database",)
+            # a sync that is off needs no more than the database
+            steps = READINESS if subject.snapshot.is_sync_on else READINESS[-1:]
         except SQLAlchemyError:
             return {"database": "failed"}
-        return {step.name: run_step(step, subject, ()).outcome.state for step in STEPS if step.name in needed}
+        return {step.name: run_step(step, subject, ()).outcome.state for step in steps}
 
     def _run_unstored(self, actor: str | None, address: Address | None) -> Run:
         results: list[StepResult] = []
