@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import CodeType
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask import Flask
@@ -21,7 +22,7 @@ from flask_ms365 import MS365
 from flask_ms365.crypto import generate_key
 from flask_ms365.simulator import App, Mailbox, Simulator, User
 from tests import canary
-from tests.visitor import BASE_URL, Visitor
+from tests.visitor import BASE_URL, Visitor, sign_in_at_microsoft
 
 _ON_DEMAND = ("slow", "service", "browser")
 CALLBACK = f"{BASE_URL}/ms365/oauth/callback"
@@ -236,6 +237,13 @@ def configured(host: Host, registration: App, simulator: Simulator) -> Host:
 
 @pytest.fixture
 def connected(configured: Host, ana: User) -> Host:
-    """Return a configured host where Ana has connected her mailbox, and nothing was synced yet."""
-    configured.visitor().connect(ana)
+    """Return a configured host where Ana has connected her mailbox, and nothing was synced yet.
+
+    She signed in at Microsoft; our own pages around that have tests of their own, and would take most of the time.
+    """
+    with configured.app.app_context():
+        connect = configured.app.extensions["ms365.state"].connect
+        begun = connect.begin(user_id="ana", redirect_uri=CALLBACK)
+        answer = parse_qs(urlsplit(sign_in_at_microsoft(begun.url, ana)).query)
+        connect.finish(answer, binding=begun.binding, user_id="ana", is_allowed=True)
     return configured
