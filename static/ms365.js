@@ -4,6 +4,9 @@ const snapshots = new WeakMap();
 
 const snapshot = (form) => new URLSearchParams(new FormData(form)).toString();
 
+// For the host's own scripts.
+const tell = (element, name) => element.dispatchEvent(new Event(name, { bubbles: true }));
+
 function scan(root = document) {
   for (const button of root.querySelectorAll("[data-ms365-copy]")) button.hidden = false;
   for (const form of root.querySelectorAll(GUARDED)) {
@@ -54,6 +57,7 @@ async function runSteps(form) {
   history.replaceState(null, "", summary.dataset.ms365Address);
   result.textContent = summary.textContent;
   scan(region);
+  tell(region, "ms365:state");
 }
 
 document.addEventListener("submit", (event) => {
@@ -64,3 +68,4 @@ document.addEventListener("submit", (event) => {
 
 document.addEventListener("ms365:scan", ({ target }) => scan(target));
 scan();
+for (const saved of document.querySelectorAll("[data-ms365-saved]")) tell(saved, "ms365:saved");

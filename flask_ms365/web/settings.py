@@ -152,14 +152,14 @@ def _page(
         errors=[(views[key].id, text) for key, text in problems.items()],
         failed_check=failed_check,
         last_saved={"at": last.changed_at, "by": last.changed_by} if last else None,
-        can_reset=last is not None,
+        is_saved=_is_saved(snapshot),
         notices=[*notices, *_standing_notices(current_state(), snapshot)],
     )
 
 
 def _standing_notices(state: State, snapshot: Snapshot) -> list[Notice]:
     notices = []
-    if request.args.get("saved") == str(snapshot.version) and request.method == "GET":
+    if _is_saved(snapshot):
         notices.append(Notice(kind="ok", title=Words("Settings saved")))
     if not state.keyring:
         text = NoEncryptionKey().args[0]
@@ -169,6 +169,11 @@ def _standing_notices(state: State, snapshot: Snapshot) -> list[Notice]:
         title = Words("Saved, but the sync may start late")
         notices.append(Notice(kind="warn", title=title, text=state.hook_problem))
     return notices
+
+
+def _is_saved(snapshot: Snapshot) -> bool:
+    """Tell whether this page follows the save that still holds."""
+    return request.method == "GET" and request.args.get("saved") == str(snapshot.version)
 
 
 def _locked_secrets(snapshot: Snapshot) -> list[Notice]:
