@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from flask_ms365.models import Connection, Mailbox
 from flask_ms365.simulator import App, Simulator, User
 from flask_ms365.simulator.keys import SigningKey
-from tests.conftest import Host
+from tests.conftest import CALLBACK, Host
 from tests.visitor import Visitor, sign_in_at_microsoft
 
 CALLBACK_PATH = "/ms365/oauth/callback"
@@ -119,5 +119,10 @@ class SignInBegun:
 
 @pytest.fixture
 def begun(configured: Host, simulator: Simulator, registration: App, ana: User) -> SignInBegun:
+    """Return a sign-in as the button begins it; the button itself has tests of its own."""
     visitor = configured.visitor()
-    return SignInBegun(configured, simulator, registration, ana, visitor, visitor.start_connect())
+    with configured.app.app_context():
+        connect = configured.app.extensions["ms365.state"].connect
+        started = connect.begin(user_id="ana", redirect_uri=CALLBACK)
+    visitor.set_cookie("ms365-flow", started.binding, httponly=True, samesite="Lax")
+    return SignInBegun(configured, simulator, registration, ana, visitor, started.url)

@@ -9,10 +9,17 @@ import pytest
 from sqlalchemy import select
 
 from flask_ms365.models import OAuthFlow
-from flask_ms365.simulator import App, Simulator
+from flask_ms365.simulator import App, Simulator, User
 from tests.conftest import CALLBACK, Host, HostFactory
 from tests.identity.conftest import SignInBegun, session_of
 from tests.visitor import controls
+
+
+@pytest.fixture
+def begun(configured: Host, simulator: Simulator, registration: App, ana: User) -> SignInBegun:
+    """Return a sign-in that Ana began by pressing the button."""
+    visitor = configured.visitor()
+    return SignInBegun(configured, simulator, registration, ana, visitor, visitor.start_connect())
 
 
 def test_it_leads_to_the_tenant_in_the_settings(begun: SignInBegun) -> None:
