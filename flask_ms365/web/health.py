@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from flask_ms365.state import current_state
 
-_LONGEST = 1.5  # seconds; a database that is locked must not keep a probe waiting
+_LONGEST = 1.0  # seconds; a database that is locked must not keep a probe waiting
 
 
 def health_live() -> ResponseReturnValue:

@@ -8,6 +8,7 @@ import pytest
 
 from flask_ms365.web.blueprint import ROUTES
 from tests.browser.looks import TEXT_SPACING, clipped, sideways, small_targets, violations
+from tests.styles.host import DARK_STYLES, STYLES
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.browser
 _PLAIN = [route for route in ROUTES if route.permissions and "GET" in route.methods and "<" not in route.path]
 _PAGES = [route.path for route in _PLAIN if not route.is_monitored and route.endpoint not in {"gallery", "audit_csv"}]
 PAGES = [*_PAGES, "/messages/1", "/messages/999"]
-LOOKS = [("alone", "light"), ("alone", "dark"), ("bootstrap", "dark"), ("legacy", "light")]
+LOOKS = [(style, "light") for style in ("alone", *STYLES)] + [(style, "dark") for style in ("alone", *DARK_STYLES)]
 
 
 def open_in(page: Page, path: str, style: str, scheme: str, direction: str = "ltr") -> None:
@@ -33,6 +34,8 @@ def test_axe_finds_nothing(page: Page, path: str) -> None:
     for style, scheme in LOOKS:
         open_in(page, path, style, scheme)
         found += violations(page) + small_targets(page)
+    page.emulate_media(forced_colors="active")
+    found += violations(page)
     assert found == []
 
 
