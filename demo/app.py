@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
-from flask import Flask
+from flask import Flask, redirect, request
 from flask_wtf import CSRFProtect
 from werkzeug.wrappers import Response
 
@@ -44,6 +46,8 @@ def create_app(
         MS365_SYNC_INTERVAL=1,
         MS365_JOB_HOOK=job_hook,
     )
+    if public_base_url:
+        app.before_request(partial(_to_own_address, public_base_url))
     _add_parts(app)
     app.after_request(_add_security_headers)
     return app
@@ -59,6 +63,13 @@ def _add_parts(app: Flask) -> None:
     ms365.init_app(app, db=db, authorize=accounts.is_allowed, current_user_id=accounts.current_user_id)
     with app.app_context():
         db.create_all()
+
+
+def _to_own_address(public_base_url: str) -> Response | None:
+    """Send whoever typed 127.0.0.1 to the name that Microsoft sends people back to: cookies belong to one of the two."""
+    if request.method != "GET" or request.host == urlsplit(public_base_url).netloc:
+        return None
+    return redirect(f"{public_base_url}{request.full_path.rstrip('?')}")
 
 
 def _kept(path: Path, make: Callable[[], str]) -> str:
