@@ -66,7 +66,7 @@ def _add_parts(app: Flask) -> None:
 
 
 def _to_own_address(public_base_url: str) -> Response | None:
-    """Send whoever typed 127.0.0.1 to the name that Microsoft sends people back to: cookies belong to one of the two."""
+    """Send whoever typed 127.0.0.1 to the name that Microsoft leads back to: a cookie belongs to one of the two."""
     if request.method != "GET" or request.host == urlsplit(public_base_url).netloc:
         return None
     return redirect(f"{public_base_url}{request.full_path.rstrip('?')}")
