@@ -20,6 +20,7 @@ from flask_ms365.web.forms import CsrfForm
 from flask_ms365.web.problem import problem
 from flask_ms365.web.redirect_uri import redirect_uri
 from flask_ms365.web.setup import consent_returned
+from flask_ms365.web.snapshot import current_snapshot
 from flask_ms365.web.words import Notice
 from flask_ms365.words import Words, from_json
 
@@ -36,7 +37,7 @@ def my_email() -> ResponseReturnValue:
     mailbox = own_mailbox(state.session, user_id)
     status = None
     if mailbox is not None:
-        is_on = state.settings.read().is_sync_on
+        is_on = current_snapshot().is_sync_on
         status = status_of(state.session, mailbox, is_on=is_on, now=state.clock())
     return render_template(
         "ms365/my_email.html",
@@ -58,7 +59,7 @@ def my_email_connect() -> ResponseReturnValue:
         return problem(Words("This page was open too long"), text, 400)
     if _obstacle(state):
         return redirect(url_for(".my_email"), 303)
-    uri = redirect_uri(state.settings.read()).value
+    uri = redirect_uri(current_snapshot()).value
     started = state.connect.begin(user_id=user_id, redirect_uri=uri)
     response = redirect(started.url, 303)
     is_secure = uri.startswith("https:")
@@ -82,7 +83,7 @@ def oauth_callback() -> ResponseReturnValue:
         page.headers["Referrer-Policy"] = "no-referrer"  # the address holds a code
         return page
     # named after the address that people use, which a proxy may hide from this request
-    uri = redirect_uri(state.settings.read()).value
+    uri = redirect_uri(current_snapshot()).value
     name = _cookie_name(uri)
     outcome = state.connect.finish(
         request.args.to_dict(flat=False),
@@ -110,7 +111,7 @@ def _obstacle(state: State) -> str | None:
         state.registration()
     except MS365Error as exc:
         return exc.words
-    if redirect_uri(state.settings.read()).needs_confirmation:
+    if redirect_uri(current_snapshot()).needs_confirmation:
         return Words("An admin must confirm the redirect URI on the settings page first.")
     return None
 
