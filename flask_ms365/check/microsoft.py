@@ -70,7 +70,7 @@ def credentials(registration: AppRegistration) -> Outcome:
     if registration.tenant in ANY_TENANT:
         return not_checked(Words("Name your tenant: Microsoft checks credentials only for one tenant."))
     try:
-        prove_credentials(replace(registration, previous_secret=None))
+        prove_credentials(replace(registration, previous=None))
     except AppRefused as exc:
         return _with_the_old_secret(registration, refused(exc))
     except TokenError as exc:
@@ -129,7 +129,7 @@ def _in_another_cloud(graph_host: str) -> Outcome:
 
 
 def _with_the_old_secret(registration: AppRegistration, outcome: Outcome) -> Outcome:
-    if registration.previous_secret is None:
+    if registration.previous is None:
         return outcome
     try:
         prove_credentials(registration)

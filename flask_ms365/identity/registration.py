@@ -7,26 +7,29 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
+from flask_ms365.identity.credentials import Credential
+
 
 @dataclass(frozen=True, kw_only=True)
 class AppRegistration:
-    """Client id, secret and tenant with the origins they belong to: one generation of the settings."""
+    """Client id, credential and tenant with the origins they belong to: one generation of the settings."""
 
     client_id: str
-    client_secret: str = field(repr=False)
+    # None where nobody has entered one yet: links need none
+    credential: Credential | None = field(repr=False)
     tenant: str
     authority: str
     graph: str
     # the cloud's key, see clouds.py; authority and graph are its origins unless the deployment names others
     cloud: str = "global"
-    # the secret that the present one replaced, while nobody knows yet whether the new one works
-    previous_secret: str | None = field(default=None, repr=False)
+    # what the present credential replaced, while nobody knows yet whether the new one works
+    previous: Credential | None = field(default=None, repr=False)
     # called once Microsoft has taken the new one
-    secret_worked: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
+    credential_worked: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
 
-    def with_previous_secret(self, secret: str | None, worked: Callable[[], None]) -> AppRegistration:
-        """Return a registration that falls back to ``secret`` until the new one has worked."""
-        return replace(self, previous_secret=secret, secret_worked=worked)
+    def with_previous(self, credential: Credential, worked: Callable[[], None]) -> AppRegistration:
+        """Return a registration that falls back to ``credential`` until the new one has worked."""
+        return replace(self, previous=credential, credential_worked=worked)
 
     @property
     def fingerprint(self) -> str:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flask_ms365.errors import AppRefused, SignInNeeded, TokenError, TokenUnavailable
+from flask_ms365.errors import AppRefused, NotConfigured, SignInNeeded, TokenError, TokenUnavailable
 from flask_ms365.identity.advice import advise
+from flask_ms365.identity.credentials import Credential
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.words import Words
 
@@ -22,9 +23,9 @@ _TIMEOUT = (5, 30)  # seconds to connect, and between two bytes; together below 
 _PROBE_TIMEOUT = (5, 10)  # somebody waits for the answer
 _NO_TOKEN = Words("Microsoft's sign-in service answered something that is no token.")
 _ENDS_SIGN_IN = {"invalid_grant", "interaction_required", "consent_required"}
-_SECRET_REFUSED = "invalid_client"
+_CREDENTIAL_REFUSED = "invalid_client"
 _BUSY = "temporarily_unavailable"
-_ENDS_ALL = {_SECRET_REFUSED, "unauthorized_client"}
+_ENDS_ALL = {_CREDENTIAL_REFUSED, "unauthorized_client"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,14 +78,13 @@ def prove_credentials(registration: AppRegistration) -> None:
         raise TokenUnavailable(_NO_TOKEN)
 
 
-def _session(registration: AppRegistration, redirect_uri: str | None, secret: str | None = None) -> Any:
+def _session(registration: AppRegistration, redirect_uri: str | None) -> Any:
     # imported late: it costs as much as the rest of the package together, and most requests never need it
     from authlib.integrations.requests_client import OAuth2Session
 
     return OAuth2Session(
         registration.client_id,
-        registration.client_secret if secret is None else secret,
-        token_endpoint_auth_method="client_secret_post",
+        token_endpoint_auth_method="none",  # each credential brings its own proof
         redirect_uri=redirect_uri,
         code_challenge_method="S256",
     )
@@ -97,31 +97,36 @@ def _request(
     redirect_uri: str | None = None,
     timeout: tuple[int, int] = _TIMEOUT,
 ) -> Any:
-    """Ask with the client secret; where it is refused, the one that it replaced serves until it has worked."""
+    """Ask with the credential; where it is refused, the one that it replaced serves until it has worked."""
+    if registration.credential is None:
+        raise NotConfigured
     ask = partial(_ask, registration, {**form, "timeout": timeout}, redirect_uri)
     try:
-        answer = ask(registration.client_secret)
+        answer = ask(registration.credential)
     except AppRefused as refusal:
-        if registration.previous_secret is None or refusal.error != _SECRET_REFUSED:
+        if registration.previous is None or refusal.error != _CREDENTIAL_REFUSED:
             raise
-        _log.warning("secret.refused", extra={"event": "secret.refused", "code": refusal.code})
+        _log.warning("credential.refused", extra={"event": "credential.refused", "code": refusal.code})
         try:
-            return ask(registration.previous_secret)
+            return ask(registration.previous)
         except AppRefused:
-            raise refusal from None  # people hear of the secret that they entered, not of the one before
+            raise refusal from None  # people hear of the credential that they entered, not of the one before
     if _has_token(answer):
-        registration.secret_worked()
+        registration.credential_worked()
     return answer
 
 
-def _ask(registration: AppRegistration, form: Mapping[str, Any], redirect_uri: str | None, secret: str) -> Any:
+def _ask(
+    registration: AppRegistration, form: Mapping[str, Any], redirect_uri: str | None, credential: Credential
+) -> Any:
     from authlib.integrations.base_client import OAuthError
     from requests import HTTPError, RequestException
 
-    with _session(registration, redirect_uri, secret) as session:
+    proof = credential.proof(registration.client_id, registration.token_url)
+    with _session(registration, redirect_uri) as session:
         try:
-            # a redirect would carry the client secret to another host
-            return session.fetch_token(registration.token_url, allow_redirects=False, **form)
+            # a redirect would carry the proof to another host
+            return session.fetch_token(registration.token_url, allow_redirects=False, **form, **proof)
         except OAuthError as exc:
             raise _refusal(str(exc.error or ""), str(exc.description or ""), login=registration.authority) from None
         except HTTPError as exc:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_ms365.models.audit import AuditEvent, CheckRun, Heartbeat, Told
 from flask_ms365.models.base import Base, join_metadata, write_transaction
-from flask_ms365.models.connections import Connection, OAuthFlow
+from flask_ms365.models.connections import Circuit, Connection, OAuthFlow
 from flask_ms365.models.mail import Attachment, Folder, Message
 from flask_ms365.models.mailboxes import Mailbox, SyncRun
 from flask_ms365.models.settings import Setting, SettingsDraft, SettingsVersion
@@ -14,6 +14,7 @@ __all__ = [
     "AuditEvent",
     "Base",
     "CheckRun",
+    "Circuit",
     "Connection",
     "Folder",
     "Heartbeat",

@@ -1,4 +1,4 @@
-"""Grants that people gave, and sign-ins under way."""
+"""Grants that people gave, sign-ins under way, and what stops all requests for tokens at once."""
 
 from __future__ import annotations
 
@@ -46,10 +46,11 @@ class Connection(Base):
     refresh_owner: Mapped[str | None] = mapped_column(String(64))
     refresh_until: Mapped[datetime | None]
 
-    # why it is dead, if it is
+    # why it is dead, if it is, and the claims that Microsoft wants to see at the next sign-in
     is_dead: Mapped[bool] = mapped_column(default=False)
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_text: Mapped[str | None]
+    claims: Mapped[str | None]
 
     created_at: Mapped[datetime]
 
@@ -64,8 +65,15 @@ class OAuthFlow(Base):
     # names the outcome in a URL; worth nothing to anybody but the user who began
     outcome_id: Mapped[str] = mapped_column(String(32), unique=True)
     binding: Mapped[str] = mapped_column(String(64))
+    # empty where a visitor signs in to the host: nobody is known yet
     user_id: Mapped[str] = mapped_column(String(128))
+    # own, system, sign_in or consent: see identity/flow.py
+    purpose: Mapped[str] = mapped_column(String(16), default="own")
     mailbox_id: Mapped[int | None] = mapped_column(ForeignKey("ms365_mailbox.id", ondelete="CASCADE"), index=True)
+    # [tid, oid] of the account that must sign in; null where any may
+    expected: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    # the path of the host to go on to, for a sign-in to the host
+    next_path: Mapped[str | None]
 
     # what the authorize request said; the token request must say the same
     nonce: Mapped[str] = mapped_column(String(64))
@@ -80,3 +88,20 @@ class OAuthFlow(Base):
 
     # how it ended: null while under way, empty when good, else our words
     problem: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class Circuit(Base):
+    """An app whose token requests are held back: it was refused, or asked to slow down. One row, not one a mailbox."""
+
+    __tablename__ = "ms365_circuit"
+
+    # the fingerprint of registration and credential: other settings begin with a closed circuit
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    # refused or busy
+    reason: Mapped[str] = mapped_column(String(16))
+    opened_at: Mapped[datetime]
+    # when one request may try again
+    retry_at: Mapped[datetime]
+    fail_count: Mapped[int] = mapped_column(default=1)
+    # what Microsoft said, in our words
+    error: Mapped[dict[str, Any]] = mapped_column(JSON)

@@ -22,6 +22,8 @@ class Mailbox(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(16))
+    # sign_in (the account's own mailbox), shared (a delegate's sign-in) or application (no sign-in at all)
+    access: Mapped[str] = mapped_column(String(16), default="sign_in")
     owner_id: Mapped[str | None] = mapped_column(String(128))
     connection_id: Mapped[int | None] = mapped_column(ForeignKey("ms365_connection.id"), index=True)
     label: Mapped[str | None]
@@ -30,7 +32,7 @@ class Mailbox(Base):
     upn: Mapped[str | None]
     created_at: Mapped[datetime]
 
-    # what people see: connected, paused, sign_in_needed, failed
+    # what people see: connected, paused, sign_in_needed, disconnected; deleting while its mail is on its way out
     state: Mapped[str] = mapped_column(String(32), default="connected")
     last_success_at: Mapped[datetime | None]
     # how the last run ended that says something about the mailbox: see sync/report.py

@@ -36,6 +36,8 @@ class SettingsVersion(Base):
     version: Mapped[int]
     # the base address that an admin confirmed while MS365_PUBLIC_BASE_URL is not set
     confirmed_base_url: Mapped[str | None]
+    # key id -> a sealed canary: the keys that this database was used with. Another ring must not write here.
+    key_canaries: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
 
 
 class SettingsDraft(Base):

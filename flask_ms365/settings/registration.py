@@ -8,6 +8,7 @@ from typing import Any
 
 from flask_ms365.errors import NotConfigured
 from flask_ms365.identity.clouds import CLOUDS
+from flask_ms365.identity.credentials import ClientSecret
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.settings.catalog import CREDENTIALS, spec_of
 from flask_ms365.settings.service import Settings
@@ -22,7 +23,7 @@ def app_registration(settings: Settings, config: Mapping[str, Any]) -> AppRegist
     registration = registration_of(snapshot, config)
     if row is None or previous is None:
         return registration
-    return registration.with_previous_secret(previous, partial(settings.secret_worked, str(row.sealed)))
+    return registration.with_previous(ClientSecret(previous), partial(settings.secret_worked, str(row.sealed)))
 
 
 def registration_of(snapshot: Snapshot, config: Mapping[str, Any]) -> AppRegistration:
@@ -39,7 +40,7 @@ def registration_of(snapshot: Snapshot, config: Mapping[str, Any]) -> AppRegistr
     cloud = CLOUDS[values["cloud"]]
     return AppRegistration(
         client_id=values["client_id"],
-        client_secret=values["client_secret"],
+        credential=ClientSecret(values["client_secret"]),
         tenant=values["tenant_id"],
         authority=config["MS365_AUTHORITY_URL"] or cloud.login,
         graph=config["MS365_GRAPH_URL"] or cloud.graph,

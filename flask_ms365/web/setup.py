@@ -69,7 +69,7 @@ def _registration(snapshot: Snapshot) -> AppRegistration:
     cloud, config = CLOUDS[_text(snapshot, "cloud")], current_app.config
     return AppRegistration(
         client_id=_text(snapshot, "client_id"),
-        client_secret="",
+        credential=None,
         tenant=_text(snapshot, "tenant_id"),
         authority=config["MS365_AUTHORITY_URL"] or cloud.login,
         graph=config["MS365_GRAPH_URL"] or cloud.graph,

@@ -18,7 +18,7 @@ REDIRECT_URI = "https://app.contoso.com/ms365/oauth/callback"
 def registration(tenant: str = "contoso.com", cloud: str = "global") -> AppRegistration:
     return AppRegistration(
         client_id=CLIENT_ID,
-        client_secret="",
+        credential=None,
         tenant=tenant,
         authority=CLOUDS[cloud].login,
         graph=CLOUDS[cloud].graph,

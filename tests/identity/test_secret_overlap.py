@@ -189,7 +189,7 @@ def test_a_crash_before_the_old_secret_is_forgotten_is_harmless(
 ) -> None:
     replace_secret(configured, registration.add_secret())
     with configured.app.app_context():
-        prove_credentials(replace(registered(configured), secret_worked=lambda: None))  # died here
+        prove_credentials(replace(registered(configured), credential_worked=lambda: None))  # died here
     assert previous(configured) is not None
 
     prove(configured)
@@ -224,7 +224,7 @@ def test_a_refused_secret_is_logged_without_it(
     replace_secret(configured, WRONG)
     prove(configured)
 
-    assert "secret.refused" in caplog.text
+    assert "credential.refused" in caplog.text
     logged = " ".join(str(record.__dict__) for record in caplog.records)
     assert WRONG not in logged
     assert registration.client_secret not in logged

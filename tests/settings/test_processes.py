@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flask_ms365.crypto import generate_key
+from flask_ms365.identity.credentials import ClientSecret
 from tests.conftest import Host
 from tests.hosts.bare import bare_host
 
@@ -29,7 +30,7 @@ def test_another_process_uses_a_new_secret_at_its_next_read(tmp_path: Path) -> N
         for secret in ("aB38Q~first" * 3, "aB38Q~second" * 3):
             with web.app.app_context():
                 web.ms365.settings.save({**SETTINGS, "client_secret": secret})
-            assert registration().client_secret == secret
+            assert registration().credential == ClientSecret(secret)
 
 
 def test_another_process_stops_when_the_toggle_goes_off(tmp_path: Path) -> None:

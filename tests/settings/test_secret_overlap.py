@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from flask_ms365.crypto import generate_key
+from flask_ms365.identity.credentials import ClientSecret, Credential
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.models import Setting
 from flask_ms365.settings import USE_DEFAULT, UseDefault
@@ -30,7 +31,12 @@ def save(host: Host, changes: Mapping[str, str | UseDefault]) -> None:
 def secrets(host: Host) -> tuple[str, str | None]:
     """Return the secret that is tried, and the one that serves where it is refused."""
     registration = registered(host)
-    return registration.client_secret, registration.previous_secret
+    return _value(registration.credential), registration.previous and _value(registration.previous)
+
+
+def _value(credential: Credential | None) -> str:
+    assert isinstance(credential, ClientSecret)
+    return credential.value
 
 
 def registered(host: Host) -> AppRegistration:
@@ -52,7 +58,7 @@ def works(host: Host) -> None:
     """Let Microsoft take the newest secret."""
     registration = registered(host)
     with host.app.app_context():
-        registration.secret_worked()
+        registration.credential_worked()
 
 
 @pytest.fixture
@@ -133,7 +139,7 @@ def test_the_old_secret_is_not_tried_where_the_deployment_names_another_cloud(ma
 
     registration = registered(moved)
     assert registration.authority == "https://login.partner.microsoftonline.cn"
-    assert registration.previous_secret is None
+    assert registration.previous is None
 
 
 @pytest.mark.parametrize("value", [USE_DEFAULT, ""])
@@ -192,7 +198,7 @@ def test_a_secret_that_worked_does_not_speak_for_the_one_saved_meanwhile(replace
     of_another_process = registered(replaced)
     save(replaced, {"client_secret": THIRD})
     with replaced.app.app_context():
-        of_another_process.secret_worked()
+        of_another_process.credential_worked()
 
     assert secrets(replaced) == (THIRD, FIRST)
 
@@ -201,7 +207,7 @@ def test_two_processes_that_forget_at_once_forget_once(replaced: Host) -> None:
     both = registered(replaced), registered(replaced)
     with replaced.app.app_context():
         for registration in both:
-            registration.secret_worked()
+            registration.credential_worked()
     assert secrets(replaced) == (SECOND, None)
 
 
@@ -214,7 +220,7 @@ def test_a_database_that_fails_does_not_lose_what_microsoft_gave(
     registration = registered(replaced)
     with replaced.app.app_context(), monkeypatch.context() as patch:
         patch.setattr(session_of(replaced)(), "commit", fail)
-        registration.secret_worked()
+        registration.credential_worked()
     assert "secret.kept" in caplog.text
 
     works(replaced)
