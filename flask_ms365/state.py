@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from flask_ms365.check.runs import Check
     from flask_ms365.crypto import Keyring
     from flask_ms365.identity.registration import AppRegistration
+    from flask_ms365.identity.sign_in import SignIn
     from flask_ms365.jobs.hook import EmailSyncJob, JobHook
     from flask_ms365.mailboxes.connect import Connect
     from flask_ms365.models.base import AnySession
@@ -38,6 +39,7 @@ class State:
     registration: Callable[[], AppRegistration]
     drafts: Drafts
     check: Check
+    sign_in: SignIn
     connect: Connect
     runner: Runner
     hook: JobHook

@@ -82,11 +82,12 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
 
     tokens = Tokens(session=session, keyring=keyring, clock=clock)
     clients = MailboxClients(session=session, tokens=tokens, registration=registration)
+    sign_in = SignIn(session=session, keyring=keyring, clock=clock)
     connect = Connect(
         app=app,
         session=session,
         keyring=keyring,
-        sign_in=SignIn(session=session, keyring=keyring, clock=clock),
+        sign_in=sign_in,
         clients=clients,
         registration=registration,
         clock=clock,
@@ -105,6 +106,7 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
             host_checks=host.host_checks,
         ),
         registration=registration,
+        sign_in=sign_in,
         connect=connect,
         runner=runner,
         hook=host.job_hook or hook_from_config(app),

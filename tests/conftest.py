@@ -20,6 +20,7 @@ from werkzeug.routing import Rule
 
 from flask_ms365 import MS365
 from flask_ms365.crypto import generate_key
+from flask_ms365.identity.sign_in import Visitor as MicrosoftVisitor
 from flask_ms365.simulator import App, Mailbox, Simulator, User
 from tests import canary
 from tests.visitor import BASE_URL, Visitor, sign_in_at_microsoft
@@ -242,8 +243,9 @@ def connected(configured: Host, ana: User) -> Host:
     She signed in at Microsoft; our own pages around that have tests of their own, and would take most of the time.
     """
     with configured.app.app_context():
-        connect = configured.app.extensions["ms365.state"].connect
-        begun = connect.begin(user_id="ana", redirect_uri=CALLBACK)
+        state = configured.app.extensions["ms365.state"]
+        begun = state.connect.begin(user_id="ana", redirect_uri=CALLBACK)
         answer = parse_qs(urlsplit(sign_in_at_microsoft(begun.url, ana)).query)
-        connect.finish(answer, binding=begun.binding, user_id="ana", is_allowed=True)
+        visitor = MicrosoftVisitor(binding=begun.binding, user_id="ana", is_allowed=True)
+        state.connect.finish(state.sign_in.find(answer), answer, visitor)
     return configured

@@ -85,7 +85,7 @@ def _private_key(block: str) -> RSAPrivateKey:
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     if "ENCRYPTED" in block:
-        raise ValueError(Words("The private key has a pass phrase. Remove it first: it is sealed here before it is stored"))
+        raise ValueError(Words("The private key has a pass phrase. Remove it first; here the key is sealed"))
     try:
         key = load_pem_private_key(block.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):

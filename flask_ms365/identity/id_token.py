@@ -13,6 +13,9 @@ from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.words import Words
 
 _LEEWAY = 60  # seconds; Authlib's own 120 take a token that expired a minute ago
+
+# tid, oid: who somebody is, whatever they are called today
+Account = tuple[str, str]
 _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 
@@ -24,6 +27,11 @@ class Identity:
     oid: str
     name: str | None
     upn: str | None
+
+    @property
+    def account(self) -> Account:
+        """Who it is, whatever they are called today."""
+        return self.tid, self.oid
 
 
 def verify_id_token(

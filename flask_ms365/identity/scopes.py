@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask_ms365.words import Words
@@ -48,12 +49,15 @@ PERMISSIONS = (
     ),
 )
 
+# what a sign-in to the host asks for, and a sign-in that keeps a mailbox connected
+SIGN_IN_SCOPES = ("openid", "profile")
 SCOPES = tuple(permission.name for permission in PERMISSIONS)
+SHARED_SCOPES = (*SCOPES[:-1], "Mail.Read.Shared")
 
 _NOT_ANSWERED = {"openid", "profile", "offline_access"}
 
 
-def missing_scopes(granted: tuple[str, ...]) -> list[str]:
+def missing_scopes(granted: tuple[str, ...], asked: Sequence[str] = SCOPES) -> list[str]:
     """Return what Microsoft left out of a grant. It answers short or full names, in any letter case, or nothing.
 
     What concerns the sign-in alone is not in every answer, and nothing is concluded from its absence.
@@ -61,4 +65,4 @@ def missing_scopes(granted: tuple[str, ...]) -> list[str]:
     if not granted:
         return []
     names = {scope.rpartition("/")[2].lower() for scope in granted}
-    return [scope for scope in SCOPES if scope not in _NOT_ANSWERED and scope.lower() not in names]
+    return [scope for scope in asked if scope not in _NOT_ANSWERED and scope.lower() not in names]

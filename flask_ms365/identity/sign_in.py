@@ -10,51 +10,41 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import Enum
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
 from flask_ms365.crypto import Keyring
 from flask_ms365.errors import SignInFailed, TokenError
 from flask_ms365.identity import token_endpoint
 from flask_ms365.identity.advice import advise
-from flask_ms365.identity.id_token import Identity, verify_id_token
+from flask_ms365.identity.id_token import Account, Identity, verify_id_token
 from flask_ms365.identity.keys import SigningKeys
+from flask_ms365.identity.portal import admin_consent_url
+from flask_ms365.identity.problems import FLOW_MINUTES, problem
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.scopes import SCOPES, missing_scopes
 from flask_ms365.identity.token_endpoint import TokenPair
 from flask_ms365.models import OAuthFlow, write_transaction
 from flask_ms365.models.base import AnySession
-from flask_ms365.words import Words, as_json
+from flask_ms365.words import as_json
 
-FLOW_MINUTES = 10
 _LONGEST = 4096  # a code has been seen at 2 KB; more than this is not from Microsoft
 
-_AGAIN = Words("Begin again from this page.")
 
-# check -> (what happened, what to do): the failures that we notice, by name
-PROBLEMS: dict[str, tuple[str, str]] = {
-    "malformed": (Words("The answer from Microsoft could not be read."), _AGAIN),
-    "state": (
-        Words("This sign-in is not known here, or it was finished already."),
-        Words("If your mailbox is not connected, begin again from this page."),
-    ),
-    "expired": (Words("The sign-in took longer than %(minutes)s minutes.", minutes=FLOW_MINUTES), _AGAIN),
-    "binding": (
-        Words("The sign-in was finished in another browser than it began in, or cookies are blocked."),
-        Words("Begin again and stay in one browser window."),
-    ),
-    "user": (Words("The sign-in was begun by another user of this app."), Words("Begin again as yourself.")),
-    "allowed": (Words("You are no longer allowed to connect a mailbox."), Words("Ask an admin of this app.")),
-    "issuer": (Words("The answer came from another sign-in service than the one in the settings."), _AGAIN),
-    "registration": (Words("The Microsoft settings were changed during the sign-in."), _AGAIN),
-    "scope": (
-        Words("Microsoft did not grant the permission to read mail."),
-        Words("Connect again and accept all permissions."),
-    ),
-}
+class Purpose(str, Enum):  # StrEnum is 3.11
+    """What a flow is for; it decides who may finish it and where it ends."""
+
+    OWN = "own"
+    SYSTEM = "system"
+    SIGN_IN = "sign_in"
+    CONSENT = "consent"
+
+    def __str__(self) -> str:
+        return self.value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +53,15 @@ class Started:
 
     url: str = field(repr=False)
     binding: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visitor:
+    """Whose browser has come back: its binding cookie, the host's user, and whether they may still do this."""
+
+    binding: str | None = field(repr=False)
+    user_id: str | None
+    is_allowed: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,9 +84,24 @@ class SignIn:
         self._keys = SigningKeys(clock=clock)
 
     def begin(
-        self, registration: AppRegistration, *, user_id: str, redirect_uri: str, mailbox_id: int | None
+        self,
+        registration: AppRegistration,
+        *,
+        purpose: Purpose,
+        redirect_uri: str,
+        user_id: str = "",
+        scopes: Sequence[str] = SCOPES,
+        mailbox_id: int | None = None,
+        expected: Account | None = None,
+        next_path: str | None = None,
+        login_hint: str = "",
+        claims: str = "",
     ) -> Started:
-        """Store a new flow and return where to send the browser."""
+        """Store a new flow and return where to send the browser.
+
+        ``expected`` is the only account that may sign in, ``login_hint`` the name to fill in for the person, ``claims``
+        what Microsoft wants to see this time.
+        """
         state, binding, verifier = (secrets.token_urlsafe(48) for _ in range(3))
         nonce, now = secrets.token_urlsafe(24), self._clock()
         flow = OAuthFlow(
@@ -95,11 +109,14 @@ class SignIn:
             outcome_id=secrets.token_hex(16),
             binding=_hash(binding),
             user_id=user_id,
+            purpose=str(purpose),
             mailbox_id=mailbox_id,
+            expected=list(expected) if expected else None,
+            next_path=next_path,
             nonce=nonce,
             code_verifier=self._keyring.seal(verifier, _context(_hash(state))),
             redirect_uri=redirect_uri,
-            scopes=list(SCOPES),
+            scopes=list(scopes),
             registration=registration.fingerprint,
             created_at=now,
             expires_at=now + timedelta(minutes=FLOW_MINUTES),
@@ -108,8 +125,17 @@ class SignIn:
             # outcomes are shown for a day; abandoned starts go with them
             self._session.execute(delete(OAuthFlow).where(OAuthFlow.expires_at < now - timedelta(days=1)))
             self._session.add(flow)
+        if purpose is Purpose.CONSENT:
+            return Started(url=admin_consent_url(registration, redirect_uri, state), binding=binding)
         url = token_endpoint.authorize_url(
-            registration, redirect_uri=redirect_uri, scopes=SCOPES, state=state, nonce=nonce, verifier=verifier
+            registration,
+            redirect_uri=redirect_uri,
+            scopes=scopes,
+            state=state,
+            nonce=nonce,
+            verifier=verifier,
+            login_hint=login_hint,
+            claims=claims,
         )
         return Started(url=url, binding=binding)
 
@@ -126,36 +152,41 @@ class SignIn:
         self._session.expunge(flow)
         return flow
 
-    def finish(
+    def accept(
         self,
         flow: OAuthFlow,
         args: Mapping[str, list[str]],
         *,
         registration: Callable[[], AppRegistration],
-        binding: str | None,
-        user_id: str | None,
-        is_allowed: bool,
-    ) -> SignedIn:
-        """Run the checks in order, exchange the code, verify who signed in; raise :exc:`SignInFailed`."""
-        self._check_flow(flow, binding=binding, user_id=user_id, is_allowed=is_allowed)
+        visitor: Visitor,
+    ) -> AppRegistration:
+        """Run the checks that come before the code, in order, and use the flow up; raise :exc:`SignInFailed`."""
+        self._check_flow(flow, visitor)
         app = registration()
         self._consume(flow)
         if flow.registration != app.fingerprint:
             raise problem("registration")
         _check_answer(args, app)
+        return app
+
+    def exchange(self, flow: OAuthFlow, args: Mapping[str, list[str]], app: AppRegistration) -> SignedIn:
+        """Exchange the code of an accepted answer and verify who signed in; raise :exc:`SignInFailed`."""
+        if not args.get("code"):
+            raise problem("malformed")
         try:
             tokens = token_endpoint.exchange_code(
                 app,
                 code=args["code"][0],
                 redirect_uri=flow.redirect_uri,
                 verifier=self._keyring.open(flow.code_verifier or "", _context(flow.id)),
+                needs_refresh_token="offline_access" in flow.scopes,
             )
             identity = verify_id_token(
                 tokens.id_token, registration=app, keys=self._keys, nonce=flow.nonce, now=self._clock()
             )
         except TokenError as exc:
             raise SignInFailed(exc.error or "token", exc.words, code=exc.code, trace=exc.trace) from None
-        if "Mail.Read" in missing_scopes(tokens.scopes):
+        if missing_scopes(tokens.scopes, flow.scopes):
             raise problem("scope")
         return SignedIn(flow=flow, registration=app, identity=identity, tokens=tokens)
 
@@ -173,14 +204,21 @@ class SignIn:
         with write_transaction(self._session):
             self._session.execute(ended.execution_options(synchronize_session=False))
 
-    def _check_flow(self, flow: OAuthFlow, *, binding: str | None, user_id: str | None, is_allowed: bool) -> None:
+    def outcome(self, outcome_id: str, *, user_id: str) -> OAuthFlow | None:
+        """Return the ended sign-in of this user that ``outcome_id`` names."""
+        if not outcome_id.isalnum():  # it comes from a URL, and PostgreSQL takes no NUL
+            return None
+        wanted = select(OAuthFlow).where(OAuthFlow.outcome_id == outcome_id, OAuthFlow.user_id == user_id)
+        return self._session.scalar(wanted.where(OAuthFlow.problem.is_not(None)))
+
+    def _check_flow(self, flow: OAuthFlow, visitor: Visitor) -> None:
         if flow.expires_at <= self._clock():
             raise problem("expired")
-        if not hmac.compare_digest(_hash(binding or ""), flow.binding):
+        if not hmac.compare_digest(_hash(visitor.binding or ""), flow.binding):
             raise problem("binding")
-        if user_id != flow.user_id:
+        if flow.user_id and visitor.user_id != flow.user_id:
             raise problem("user")
-        if not is_allowed:
+        if not visitor.is_allowed:
             raise problem("allowed")
 
     def _consume(self, flow: OAuthFlow) -> None:
@@ -196,12 +234,6 @@ class SignIn:
             raise problem("state")
 
 
-def problem(check: str) -> SignInFailed:
-    """Return the error of a named check, in our words."""
-    message, next_step = PROBLEMS[check]
-    return SignInFailed(check, message, next_step=next_step)
-
-
 def _check_answer(args: Mapping[str, list[str]], registration: AppRegistration) -> None:
     """Read Microsoft's answer: ``error`` before ``code``; its text is anybody's, so it only picks our words."""
     issuer = args.get("iss", [""])[0]
@@ -210,8 +242,6 @@ def _check_answer(args: Mapping[str, list[str]], registration: AppRegistration) 
     if args.get("error"):
         advice = advise(args["error"][0], args.get("error_description", [""])[0], login=registration.authority)
         raise SignInFailed("refused", advice.message, next_step=advice.next_step, code=advice.code, trace=advice.trace)
-    if not args.get("code"):
-        raise problem("malformed")
 
 
 def _context(flow_id: str) -> str:

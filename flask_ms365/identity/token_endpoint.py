@@ -40,9 +40,19 @@ class TokenPair:
 
 
 def authorize_url(
-    registration: AppRegistration, *, redirect_uri: str, scopes: Iterable[str], state: str, nonce: str, verifier: str
+    registration: AppRegistration,
+    *,
+    redirect_uri: str,
+    scopes: Iterable[str],
+    state: str,
+    nonce: str,
+    verifier: str,
+    login_hint: str = "",
+    claims: str = "",
 ) -> str:
     """Return where to send the browser. Only ``response_mode=query``: a form_post would arrive without Lax cookies."""
+    # Microsoft takes a hint or lets people choose, not both
+    who = {"login_hint": login_hint} if login_hint else {"prompt": "select_account"}
     url, _ = _session(registration, redirect_uri).create_authorization_url(
         registration.authorize_url,
         state=state,
@@ -50,21 +60,25 @@ def authorize_url(
         nonce=nonce,
         scope=" ".join(scopes),
         response_mode="query",
-        prompt="select_account",
+        **who,
+        **({"claims": claims} if claims else {}),
     )
     return str(url)
 
 
-def exchange_code(registration: AppRegistration, *, code: str, redirect_uri: str, verifier: str) -> TokenPair:
+def exchange_code(
+    registration: AppRegistration, *, code: str, redirect_uri: str, verifier: str, needs_refresh_token: bool = True
+) -> TokenPair:
     """Exchange an authorization code; raise a :exc:`TokenError`."""
     form = {"grant_type": "authorization_code", "code": code, "code_verifier": verifier}
-    return _pair(_request(registration, form, redirect_uri=redirect_uri))
+    answer = _request(registration, form, redirect_uri=redirect_uri)
+    return _pair(answer, needs_refresh_token=needs_refresh_token)
 
 
 def refresh(registration: AppRegistration, *, refresh_token: str, scopes: Iterable[str]) -> TokenPair:
     """Exchange a refresh token for a new pair; raise a :exc:`TokenError`."""
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "scope": " ".join(scopes)}
-    return _pair(_request(registration, form), refresh_token)
+    return _pair(_request(registration, form), old_refresh_token=refresh_token)
 
 
 def prove_credentials(registration: AppRegistration) -> None:
@@ -162,19 +176,19 @@ def _unexpected(exc: Exception) -> TokenUnavailable:
     )
 
 
-def _pair(token: Any, old_refresh_token: str | None = None) -> TokenPair:
+def _pair(token: Any, *, old_refresh_token: str = "", needs_refresh_token: bool = True) -> TokenPair:
     """Check the shape of an answer: what is stored from it decides whether the mailbox stays connected."""
     if not isinstance(token, dict):
         raise TokenUnavailable(_NO_TOKEN)
     access, refresh_token = token.get("access_token"), token.get("refresh_token") or old_refresh_token
     if not isinstance(access, str) or not access or str(token.get("token_type", "")).lower() != "bearer":
         raise TokenUnavailable(Words("Microsoft's sign-in service gave no usable access token."))
-    if not isinstance(refresh_token, str) or not refresh_token:
+    if needs_refresh_token and (not isinstance(refresh_token, str) or not refresh_token):
         raise TokenUnavailable(Words("Microsoft gave no refresh token. Is offline_access allowed for this app?"))
     id_token = token.get("id_token")
     return TokenPair(
         access_token=access,
-        refresh_token=refresh_token,
+        refresh_token=str(refresh_token or ""),
         id_token=id_token if isinstance(id_token, str) else None,
         expires_in=_seconds(token.get("expires_in")),
         scopes=tuple(str(token.get("scope", "")).split()),

@@ -15,9 +15,9 @@ from sqlalchemy import select
 
 from flask_ms365 import audit, signals
 from flask_ms365.crypto import Keyring
-from flask_ms365.errors import GraphError, MS365Error, SignInFailed
+from flask_ms365.errors import GraphError, SignInFailed
 from flask_ms365.identity.registration import AppRegistration
-from flask_ms365.identity.sign_in import SignedIn, SignIn, Started
+from flask_ms365.identity.sign_in import Purpose, SignedIn, SignIn, Started, Visitor
 from flask_ms365.identity.tokens import seal_pair
 from flask_ms365.models import Connection, Mailbox, OAuthFlow, write_transaction
 from flask_ms365.models.base import AnySession
@@ -42,50 +42,23 @@ class Connect:
     wake: Callable[[int], None]
 
     def begin(self, *, user_id: str, redirect_uri: str) -> Started:
-        """Begin the sign-in of ``user_id``; raise NotConfigured or NoEncryptionKey."""
+        """Begin the sign-in of ``user_id`` for their own mailbox; raise NotConfigured or NoEncryptionKey."""
         mailbox = own_mailbox(self.session, user_id)
         return self.sign_in.begin(
             self.registration(),
+            purpose=Purpose.OWN,
             user_id=user_id,
             redirect_uri=redirect_uri,
             mailbox_id=mailbox.id if mailbox else None,
         )
 
-    def finish(
-        self, args: Mapping[str, list[str]], *, binding: str | None, user_id: str | None, is_allowed: bool
-    ) -> str:
-        """Finish a sign-in; return what names its outcome: a flow's outcome id, or the name of a failed check."""
-        try:
-            flow = self.sign_in.find(args)
-        except SignInFailed as exc:
-            return exc.check
-        try:
-            signed_in = self.sign_in.finish(
-                flow, args, registration=self.registration, binding=binding, user_id=user_id, is_allowed=is_allowed
-            )
-            mailbox_id = self._store(signed_in, self._probe(signed_in))
-        except SignInFailed as exc:
-            return self._failed(flow, exc, user_id)
-        except MS365Error as exc:
-            failed = SignInFailed("setup", exc.words, next_step=Words("Ask an admin of this app."))
-            return self._failed(flow, failed, user_id)
+    def finish(self, flow: OAuthFlow, args: Mapping[str, list[str]], visitor: Visitor) -> None:
+        """Finish a sign-in and connect the mailbox; raise :exc:`SignInFailed`."""
+        app = self.sign_in.accept(flow, args, registration=self.registration, visitor=visitor)
+        signed_in = self.sign_in.exchange(flow, args, app)
+        mailbox_id = self._store(signed_in, self._probe(signed_in))
         signals.mailbox_connected.send(self.app, mailbox_id=mailbox_id)
         self.wake(mailbox_id)
-        return flow.outcome_id
-
-    def outcome(self, outcome_id: str, *, user_id: str) -> OAuthFlow | None:
-        """Return the finished sign-in of this user that ``outcome_id`` names."""
-        if not outcome_id.isalnum():  # it comes from a URL, and PostgreSQL takes no NUL
-            return None
-        wanted = select(OAuthFlow).where(OAuthFlow.outcome_id == outcome_id, OAuthFlow.user_id == user_id)
-        return self.session.scalar(wanted.where(OAuthFlow.problem.is_not(None)))
-
-    def _failed(self, flow: OAuthFlow, error: SignInFailed, user_id: str | None) -> str:
-        """Keep how a sign-in ended; return what names it to this visitor, who may not be the one who began."""
-        if error.check == "state":  # another callback was first, and will tell
-            return error.check
-        self.sign_in.failed(flow, error)
-        return flow.outcome_id if user_id == flow.user_id else error.check
 
     def _probe(self, signed_in: SignedIn) -> User:
         """Read the account and its inbox once, before anything is stored."""

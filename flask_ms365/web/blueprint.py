@@ -14,6 +14,7 @@ from flask_ms365.permissions import Permission
 from flask_ms365.state import current_state
 from flask_ms365.web import (
     audit,
+    callback,
     check,
     expiry,
     gallery,
@@ -64,7 +65,7 @@ ROUTES = (
     Route("/my-email", "my_email", my_email.my_email, _OWN),
     Route("/my-email/connect", "my_email_connect", my_email.my_email_connect, _OWN, ("POST",)),
     # the answer belongs to a flow, whose user is checked by the flow itself, in its order
-    Route("/oauth/callback", "oauth_callback", my_email.oauth_callback, ()),
+    Route("/oauth/callback", "oauth_callback", callback.oauth_callback, ()),
     Route("/messages", "messages", messages.messages, _READ),
     Route(f"/messages/<{_ID}:message_id>", "message", messages.message, _READ),
     Route(f"/messages/<{_ID}:message_id>/body", "message_body", messages.message_body, _READ),

@@ -31,7 +31,7 @@ def save(host: Host, changes: Mapping[str, str | UseDefault]) -> None:
 def secrets(host: Host) -> tuple[str, str | None]:
     """Return the secret that is tried, and the one that serves where it is refused."""
     registration = registered(host)
-    return _value(registration.credential), registration.previous and _value(registration.previous)
+    return _value(registration.credential), _value(registration.previous) if registration.previous else None
 
 
 def _value(credential: Credential | None) -> str:

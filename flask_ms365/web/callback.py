@@ -1,0 +1,149 @@
+"""The way to Microsoft and back: every answer of Microsoft arrives here and leads to the page where it was begun.
+
+Never an error page of its own: whatever went wrong is told on that page, in plain words with a next step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from flask import make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response
+
+from flask_ms365.errors import MS365Error, SignInFailed
+from flask_ms365.identity.problems import FLOW_MINUTES, PROBLEMS
+from flask_ms365.identity.sign_in import Purpose, Started, Visitor
+from flask_ms365.models import OAuthFlow
+from flask_ms365.permissions import Permission
+from flask_ms365.state import State, current_state
+from flask_ms365.web.access import is_allowed
+from flask_ms365.web.setup import consent_returned
+from flask_ms365.web.words import Notice
+from flask_ms365.words import Words, from_json
+
+_AGAIN = "ms365_again"
+_NOT_CONNECTED = Words("Not connected")
+_DETAILS = (
+    (Words("Failed check"), "check"),
+    (Words("AADSTS code"), "code"),
+    (Words("Correlation or trace ID"), "trace"),
+)
+
+Args = Mapping[str, list[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How a flow of one purpose ends: who may finish it, what is done then, and the page that tells how it went."""
+
+    permission: Permission | None
+    finish: Callable[[State, OAuthFlow, Args, Visitor], Response | None]
+    page: Callable[[OAuthFlow], str]
+
+
+def _connect(state: State, flow: OAuthFlow, args: Args, visitor: Visitor) -> None:
+    state.connect.finish(flow, args, visitor)
+
+
+ENDINGS: dict[str, Ending] = {
+    Purpose.OWN: Ending(permission=Permission.OWN_MAILBOX, finish=_connect, page=lambda flow: url_for(".my_email")),
+}
+
+
+def to_microsoft(started: Started, redirect_uri: str) -> Response:
+    """Send the browser to Microsoft, bound to this sign-in by a cookie."""
+    response: Response = make_response(redirect(started.url, 303))
+    response.set_cookie(
+        _cookie_name(redirect_uri),
+        started.binding,
+        max_age=FLOW_MINUTES * 60,
+        secure=redirect_uri.startswith("https:"),
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
+
+
+def oauth_callback() -> ResponseReturnValue:
+    """Take Microsoft's answer and lead back to the page where the sign-in began."""
+    if "admin_consent" in request.args and "state" not in request.args:
+        return consent_returned()
+    state, args = current_state(), request.args.to_dict(flat=False)
+    user_id = state.current_user_id()
+    may_come_again = user_id is None and "state" in args and _AGAIN not in args
+    try:
+        flow = state.sign_in.find(args)
+    except SignInFailed as exc:
+        return _come_again() if may_come_again else _leave(url_for(".my_email"), exc.check)
+    if may_come_again and flow.user_id:
+        return _come_again()
+    ending = ENDINGS[flow.purpose]
+    may = ending.permission is None or is_allowed(ending.permission)
+    visitor = Visitor(binding=request.cookies.get(_cookie_name(flow.redirect_uri)), user_id=user_id, is_allowed=may)
+    try:
+        answer = ending.finish(state, flow, args, visitor)
+    except SignInFailed as exc:
+        return _leave(ending.page(flow), _ended(state, flow, exc, user_id), flow)
+    except MS365Error as exc:
+        failed = SignInFailed("setup", exc.words, next_step=Words("Ask an admin of this app."))
+        return _leave(ending.page(flow), _ended(state, flow, failed, user_id), flow)
+    return answer or _leave(ending.page(flow), flow.outcome_id, flow)
+
+
+def outcome_notices(user_id: str, *, done: Notice) -> list[Notice]:
+    """Tell how the sign-in ended that led back to this page; ``done`` is for one that ended well."""
+    outcome = request.args.get("outcome", "")
+    if outcome in PROBLEMS:
+        message, next_step = PROBLEMS[outcome]
+        return [Notice(kind="bad", title=_NOT_CONNECTED, text=message, next_step=next_step)]
+    flow = current_state().sign_in.outcome(outcome, user_id=user_id) if outcome else None
+    if flow is None:
+        return []
+    if not flow.problem:
+        return [done]
+    return [
+        Notice(
+            kind="bad",
+            title=_NOT_CONNECTED,
+            text=from_json(flow.problem["message"]),
+            next_step=from_json(flow.problem["next_step"]),
+            details=[(label, flow.problem[key]) for label, key in _DETAILS if flow.problem[key]],
+        )
+    ]
+
+
+def _ended(state: State, flow: OAuthFlow, error: SignInFailed, user_id: str | None) -> str:
+    """Keep how a sign-in ended; return what names it to this visitor, who may not be the one who began."""
+    if error.check == "state":  # another callback was first, and will tell
+        return error.check
+    state.sign_in.failed(flow, error)
+    return flow.outcome_id if user_id == flow.user_id else error.check
+
+
+def _leave(page: str, outcome: str, flow: OAuthFlow | None = None) -> Response:
+    """Lead to ``page``, where ``outcome`` is told."""
+    response: Response = make_response(redirect(f"{page}?{urlencode({'outcome': outcome})}", 303))
+    if flow is not None and outcome not in PROBLEMS:  # a stray answer must not end a sign-in that is under way
+        is_secure = flow.redirect_uri.startswith("https:")
+        name = _cookie_name(flow.redirect_uri)
+        response.delete_cookie(name, secure=is_secure, httponly=True, samesite="Lax")
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _come_again() -> Response:
+    """Open this address once more from a page of ours: under SameSite=Strict the host's session was not sent."""
+    query = urlencode([*request.args.items(multi=True), (_AGAIN, "1")])
+    page: Response = make_response(
+        render_template("ms365/oauth_return.html", continue_url=f"{url_for('.oauth_callback')}?{query}")
+    )
+    page.headers["Referrer-Policy"] = "no-referrer"  # the address holds a code
+    return page
+
+
+def _cookie_name(url: str) -> str:
+    # the __Host- prefix keeps other subdomains from planting it, and exists on https only
+    return "__Host-ms365-flow" if url.startswith("https:") else "ms365-flow"
