@@ -186,7 +186,7 @@ class SignIn:
             )
         except TokenError as exc:
             raise SignInFailed(exc.error or "token", exc.words, code=exc.code, trace=exc.trace) from None
-        if missing_scopes(tokens.scopes, flow.scopes):
+        if any(scope.startswith("Mail.") for scope in missing_scopes(tokens.scopes, flow.scopes)):
             raise problem("scope")
         return SignedIn(flow=flow, registration=app, identity=identity, tokens=tokens)
 
