@@ -126,7 +126,7 @@ def _runner(app: Flask, session: AnySession, settings: Settings, clients: Mailbo
         clients=clients,
         handlers=host.handlers,
         clock=host.clock,
-        remind=Reminder(app=app, session=session, settings=settings, clock=host.clock).remind,
+        chores=[Reminder(app=app, session=session, settings=settings, clock=host.clock).remind],
     )
 
 

@@ -79,8 +79,8 @@ class Runner:
     clients: MailboxClients
     handlers: Sequence[Handler]
     clock: Callable[[], datetime]
-    # what is due with time rather than with mail
-    remind: Callable[[], None]
+    # what is due with time rather than with mail; each returns at once where nothing is
+    chores: Sequence[Callable[[], None]] = ()
     is_stopping: Callable[[], bool] = lambda: False
 
     def tick(self) -> TickReport:
@@ -109,13 +109,14 @@ class Runner:
         return report
 
     def beat(self) -> None:
-        """Write down that somebody ticks, since silence is told on the pages, and remind people of what is due."""
+        """Write down that somebody ticks, since silence is told on the pages, and do what is due with time."""
         now = self.clock()
         with write_transaction(self.session):
             touched = update(Heartbeat).where(Heartbeat.id == 1).values(at=now)
             if not self.session.execute(touched).rowcount:  # type: ignore[attr-defined]
                 self._first_beat(now)
-        self.remind()
+        for chore in self.chores:
+            chore()
 
     def _first_beat(self, now: datetime) -> None:
         with suppress(IntegrityError), self.session.begin_nested():  # another process was first
