@@ -91,5 +91,5 @@ def test_a_tick_with_nothing_to_tell_costs_one_statement(host: Host, clock: Cloc
             "before_cursor_execute",
             lambda connection, cursor, sql, *rest: statements.append(sql),
         )
-        host.app.extensions["ms365.state"].runner.remind()
+        host.app.extensions["ms365.state"].runner.chores[0]()
     assert len(statements) == 1
