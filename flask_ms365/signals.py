@@ -13,6 +13,8 @@ email_sync_enabled = _signals.signal("email-sync-enabled")
 email_sync_disabled = _signals.signal("email-sync-disabled")
 #: ``mailbox_id``
 mailbox_connected = _signals.signal("mailbox-connected")
+#: ``mailbox_id``, ``keep_mail`` (False: its mail is being deleted)
+mailbox_disconnected = _signals.signal("mailbox-disconnected")
 #: ``mailbox_id``, ``code`` (Microsoft's, or empty)
 reconnect_needed = _signals.signal("reconnect-needed")
 #: ``message_id``, ``change``

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from flask_ms365.identity.sign_in import SignIn
     from flask_ms365.jobs.hook import EmailSyncJob, JobHook
     from flask_ms365.mailboxes.connect import Connect
+    from flask_ms365.mailboxes.disconnect import Disconnect
     from flask_ms365.models.base import AnySession
     from flask_ms365.permissions import Permission
     from flask_ms365.settings.drafts import Drafts
@@ -41,6 +42,7 @@ class State:
     check: Check
     sign_in: SignIn
     connect: Connect
+    disconnect: Disconnect
     runner: Runner
     hook: JobHook
     job: EmailSyncJob

@@ -22,6 +22,8 @@ from flask_ms365.identity.tokens import Tokens
 from flask_ms365.jobs.hook import JOB_ID, TICK, EmailSyncJob, JobHook, hook_from_config
 from flask_ms365.jobs.start import start_with_first_request
 from flask_ms365.mailboxes.connect import Connect
+from flask_ms365.mailboxes.deletion import Deletion
+from flask_ms365.mailboxes.disconnect import Disconnect
 from flask_ms365.models import join_metadata
 from flask_ms365.models.base import AnySession
 from flask_ms365.permissions import Permission
@@ -93,7 +95,8 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
         clock=clock,
         wake=lambda mailbox_id: current_state().wake(mailbox_id),
     )
-    runner = _runner(app, session, settings, clients, host)
+    deletion = Deletion(session=session, clock=clock)
+    runner = _runner(app, session, settings, clients, host, deletion)
     return State(
         session=session,
         keyring=keyring,
@@ -108,6 +111,7 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
         registration=registration,
         sign_in=sign_in,
         connect=connect,
+        disconnect=Disconnect(app=app, session=session, clock=clock, deletion=deletion),
         runner=runner,
         hook=host.job_hook or hook_from_config(app),
         job=EmailSyncJob(id=JOB_ID, interval=TICK, tick=_tick(app, runner)),
@@ -118,7 +122,9 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
     )
 
 
-def _runner(app: Flask, session: AnySession, settings: Settings, clients: MailboxClients, host: Host) -> Runner:
+def _runner(
+    app: Flask, session: AnySession, settings: Settings, clients: MailboxClients, host: Host, deletion: Deletion
+) -> Runner:
     return Runner(
         app=app,
         session=session,
@@ -126,7 +132,10 @@ def _runner(app: Flask, session: AnySession, settings: Settings, clients: Mailbo
         clients=clients,
         handlers=host.handlers,
         clock=host.clock,
-        chores=[Reminder(app=app, session=session, settings=settings, clock=host.clock).remind],
+        chores=[
+            Reminder(app=app, session=session, settings=settings, clock=host.clock).remind,
+            deletion.chore,
+        ],
     )
 
 

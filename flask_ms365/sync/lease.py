@@ -83,6 +83,12 @@ def release(session: AnySession, lease: Lease, **outcome: Any) -> bool:
     return bool(_count(session, _held(lease).values(lease_owner=None, lease_expires_at=None, **outcome)))
 
 
+def take_away(session: AnySession, mailbox_id: int, **values: Any) -> None:
+    """Within a transaction: whoever holds the mailbox writes nothing more; ``values`` are written with it."""
+    free = {"lease_owner": None, "lease_expires_at": None, "lease_epoch": Mailbox.lease_epoch + 1}
+    _count(session, update(Mailbox).where(Mailbox.id == mailbox_id).values(**free, **values))
+
+
 def _held(lease: Lease) -> Update:
     return update(Mailbox).where(
         Mailbox.id == lease.mailbox_id, Mailbox.lease_epoch == lease.epoch, Mailbox.lease_owner == lease.owner

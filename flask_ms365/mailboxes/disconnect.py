@@ -1,0 +1,97 @@
+"""Disconnect a mailbox: its tokens are destroyed here. The grant at Microsoft can only be ended there, by people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from flask import Flask
+from sqlalchemy import and_, delete, or_, select
+
+from flask_ms365 import audit, signals
+from flask_ms365.identity.sign_in import Purpose
+from flask_ms365.mailboxes.deletion import Deletion
+from flask_ms365.models import Connection, Mailbox, OAuthFlow, write_transaction
+from flask_ms365.models.base import AnySession, after_commit
+from flask_ms365.sync.lease import take_away
+
+# a mailbox without a connection: its mail is kept, or on its way out
+DISCONNECTED = ("disconnected", "deleting")
+
+
+@dataclass(kw_only=True)
+class Disconnect:
+    """Disconnects the mailboxes of one app."""
+
+    app: Flask
+    session: AnySession
+    clock: Callable[[], datetime]
+    deletion: Deletion
+
+    def disconnect(self, mailbox_id: int, *, keep_mail: bool, actor: str | None) -> None:
+        """Disconnect a mailbox; a sync under way writes nothing more.
+
+        With ``keep_mail`` the mail stays readable, and the same account may go on with it. Without, its mail begins to
+        be deleted: as much as takes a moment at once, the rest at each tick. What is deleted already does not come
+        back, whatever is asked for then.
+        """
+        has_ended = DISCONNECTED if keep_mail else ("deleting",)
+        with write_transaction(self.session):
+            mailbox = self._locked(mailbox_id)
+            if mailbox is not None and mailbox.state not in has_ended:
+                self._end(mailbox, keep_mail=keep_mail, actor=actor)
+        if not keep_mail:
+            self.deletion.go_on(mailbox_id)
+
+    def _locked(self, mailbox_id: int) -> Mailbox | None:
+        """Lock the connection and then the mailbox: a sign-in that ends does it in the same order."""
+        connection_id = select(Mailbox.connection_id).where(Mailbox.id == mailbox_id).scalar_subquery()
+        self.session.execute(select(Connection.id).where(Connection.id == connection_id).with_for_update())
+        return self.session.get(Mailbox, mailbox_id, with_for_update=True, populate_existing=True)
+
+    def _end(self, mailbox: Mailbox, *, keep_mail: bool, actor: str | None) -> None:
+        self._forget_flows(mailbox)
+        self._destroy_tokens(mailbox)
+        take_away(
+            self.session,
+            mailbox.id,
+            state="disconnected" if keep_mail else "deleting",
+            next_due_at=self.clock(),
+            fail_count=0,
+            last_error=None,
+            last_error_code=None,
+        )
+        audit.record(
+            self.session,
+            "mailbox.disconnected",
+            at=self.clock(),
+            actor=actor,
+            target=mailbox.address,
+            mailbox_id=mailbox.id,
+            keep_mail=keep_mail,
+        )
+        tell = partial(signals.mailbox_disconnected.send, self.app, mailbox_id=mailbox.id, keep_mail=keep_mail)
+        after_commit(self.session, tell)
+
+    def _forget_flows(self, mailbox: Mailbox) -> None:
+        """A sign-in under way would connect it again."""
+        is_for_it = OAuthFlow.mailbox_id == mailbox.id
+        if mailbox.kind == "user":  # one that began before there was a mailbox names none
+            by_owner = and_(OAuthFlow.purpose == str(Purpose.OWN), OAuthFlow.user_id == mailbox.owner_id)
+            is_for_it = or_(is_for_it, by_owner)
+        gone = delete(OAuthFlow).where(is_for_it, OAuthFlow.problem.is_(None))
+        self.session.execute(gone.execution_options(synchronize_session=False))
+
+    def _destroy_tokens(self, mailbox: Mailbox) -> None:
+        """Destroy the token pair, unless another mailbox is read with it."""
+        others = select(Mailbox.id).where(Mailbox.connection_id == mailbox.connection_id, Mailbox.id != mailbox.id)
+        if mailbox.connection_id is None or self.session.scalar(others.where(Mailbox.state.not_in(DISCONNECTED))):
+            return
+        connection = self.session.get_one(Connection, mailbox.connection_id, populate_existing=True)
+        connection.access_token = connection.refresh_token = connection.claims = None
+        connection.is_dead, connection.error_code, connection.error_text = True, None, None
+        # a refresh that is under way at Microsoft finds another version, and stores nothing
+        connection.version += 1
+        connection.refresh_owner = connection.refresh_until = None
