@@ -19,6 +19,7 @@ from flask_ms365.models import Mailbox
 from flask_ms365.settings.commands import settings_cli
 from flask_ms365.state import State, current_state
 from flask_ms365.sync.changes import Change
+from flask_ms365.sync.lease import DISCONNECTED
 from flask_ms365.sync.report import RunReport, TickReport
 
 
@@ -93,9 +94,9 @@ def generate() -> None:
 
 
 def _mailbox_ids(state: State, address: str | None) -> list[int]:
-    wanted = select(Mailbox.id).order_by(Mailbox.next_due_at)
-    if address is not None:
-        wanted = wanted.where(func.lower(Mailbox.address) == address.lower())
+    is_connected = Mailbox.state.not_in(DISCONNECTED)
+    is_wanted = func.lower(Mailbox.address) == address.lower() if address is not None else is_connected
+    wanted = select(Mailbox.id).where(is_wanted).order_by(Mailbox.next_due_at)
     ids = list(state.session.scalars(wanted))
     if address is not None and not ids:
         raise click.UsageError(f"There is no mailbox {address}.")

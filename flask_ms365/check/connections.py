@@ -13,6 +13,7 @@ from flask_ms365.check.subject import Subject
 from flask_ms365.errors import GraphError, SignInNeeded, TokenError
 from flask_ms365.identity.scopes import missing_scopes
 from flask_ms365.models import Connection, Mailbox
+from flask_ms365.sync.lease import DISCONNECTED
 from flask_ms365.words import Words, counted
 
 _SIGN_IN_AGAIN = Words("Let its owner sign in again.")
@@ -51,7 +52,8 @@ def permissions(subject: Subject) -> Outcome:
 def mailbox(subject: Subject) -> Outcome:
     """Read one property of the mailbox that was connected last."""
     connected = select(Mailbox.id, Mailbox.address).join(Connection, Mailbox.connection_id == Connection.id)
-    newest = connected.where(Connection.is_dead.is_(False)).order_by(Connection.id.desc()).limit(1)
+    is_read = Connection.is_dead.is_(False), Mailbox.state.not_in(DISCONNECTED)
+    newest = connected.where(*is_read).order_by(Connection.id.desc()).limit(1)
     found = subject.session.execute(newest).one_or_none()
     subject.session.commit()
     if found is None:

@@ -138,8 +138,11 @@ class Connect:
 
 
 def own_mailbox(session: AnySession, user_id: str, *, connection_id: int | None = None) -> Mailbox | None:
-    """Return a person's own mailbox: that of one account, or the one connected last."""
-    mine = select(Mailbox).where(Mailbox.kind == "user", Mailbox.owner_id == user_id)
+    """Return a person's own mailbox: that of one account, or the one connected last.
+
+    One whose mail is being deleted is none any more; one that was disconnected stands behind one that was not.
+    """
+    mine = select(Mailbox).where(Mailbox.kind == "user", Mailbox.owner_id == user_id, Mailbox.state != "deleting")
     if connection_id is not None:
         mine = mine.where(Mailbox.connection_id == connection_id)
-    return session.scalars(mine.order_by(Mailbox.id.desc()).limit(1)).one_or_none()
+    return session.scalars(mine.order_by(Mailbox.state == "disconnected", Mailbox.id.desc()).limit(1)).one_or_none()

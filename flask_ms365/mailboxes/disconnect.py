@@ -15,10 +15,7 @@ from flask_ms365.identity.sign_in import Purpose
 from flask_ms365.mailboxes.deletion import Deletion
 from flask_ms365.models import Connection, Mailbox, OAuthFlow, write_transaction
 from flask_ms365.models.base import AnySession, after_commit
-from flask_ms365.sync.lease import take_away
-
-# a mailbox without a connection: its mail is kept, or on its way out
-DISCONNECTED = ("disconnected", "deleting")
+from flask_ms365.sync.lease import DISCONNECTED, take_away
 
 
 @dataclass(kw_only=True)
@@ -52,6 +49,8 @@ class Disconnect:
         return self.session.get(Mailbox, mailbox_id, with_for_update=True, populate_existing=True)
 
     def _end(self, mailbox: Mailbox, *, keep_mail: bool, actor: str | None) -> None:
+        events = [] if mailbox.state in DISCONNECTED else ["mailbox.disconnected"]
+        events += [] if keep_mail else ["mailbox.mail_deleted"]
         self._forget_flows(mailbox)
         self._destroy_tokens(mailbox)
         take_away(
@@ -63,15 +62,10 @@ class Disconnect:
             last_error=None,
             last_error_code=None,
         )
-        audit.record(
-            self.session,
-            "mailbox.disconnected",
-            at=self.clock(),
-            actor=actor,
-            target=mailbox.address,
-            mailbox_id=mailbox.id,
-            keep_mail=keep_mail,
-        )
+        for event in events:
+            audit.record(
+                self.session, event, at=self.clock(), actor=actor, target=mailbox.address, mailbox_id=mailbox.id
+            )
         tell = partial(signals.mailbox_disconnected.send, self.app, mailbox_id=mailbox.id, keep_mail=keep_mail)
         after_commit(self.session, tell)
 

@@ -10,6 +10,7 @@ from sqlalchemy import exists, select
 
 from flask_ms365.models import CheckRun, Connection, Mailbox
 from flask_ms365.models.base import AnySession
+from flask_ms365.sync.lease import DISCONNECTED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,8 @@ def read_proofs(session: AnySession, *, client_id: str, redirect_uri: str) -> Pr
     of_this_app = Connection.client_id == client_id
     newest = select(Connection.granted_scopes).where(of_this_app).order_by(Connection.id.desc()).limit(1)
     worked = exists().where(of_this_app, Connection.redirect_uri == redirect_uri)
-    uri_worked, has_mailbox = session.execute(select(worked, exists(select(Mailbox.id)))).one()
+    is_connected = exists().where(Mailbox.state.not_in(DISCONNECTED))
+    uri_worked, has_mailbox = session.execute(select(worked, is_connected)).one()
     granted = session.scalar(newest)
     return Proofs(
         uri_worked=uri_worked,

@@ -24,10 +24,11 @@ class MessageList:
 
 
 def readable_mailboxes(session: AnySession, user_id: str | None, *, reads_system: bool) -> list[Mailbox]:
-    """Return one's own mailboxes, and the team's for those whom the host lets read them."""
+    """Return one's own mailboxes, and the team's for those whom the host lets read them; none that is being deleted."""
     own = and_(Mailbox.kind == "user", Mailbox.owner_id == user_id, Mailbox.owner_id.is_not(None))
     mine = or_(own, Mailbox.kind == "system") if reads_system else own
-    return list(session.scalars(select(Mailbox).where(mine).order_by(Mailbox.address)))
+    is_there = Mailbox.state != "deleting"
+    return list(session.scalars(select(Mailbox).where(mine, is_there).order_by(Mailbox.address)))
 
 
 def list_messages(

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from flask_ms365.models import Folder, Mailbox, Message
 from flask_ms365.models.base import AnySession
 from flask_ms365.sync.folders import read_tree
+from flask_ms365.sync.lease import DISCONNECTED
 from flask_ms365.sync.report import NEEDS_A_PERSON
 from flask_ms365.words import Words
 
@@ -20,12 +21,15 @@ Kind = Literal["ok", "warn", "bad", "info"]
 WORDS: dict[str, tuple[str, Kind]] = {
     "sign_in_needed": (Words("Sign-in needed"), "bad"),
     "failed": (Words("Failed"), "bad"),
+    "delete_failed": (Words("Could not be deleted"), "bad"),
     "waiting": (Words("Waiting"), "warn"),
     "syncing": (Words("Syncing"), "info"),
     "paused": (Words("Paused"), "warn"),
     "off": (Words("Emails sync is off"), "warn"),
     "never_synced": (Words("Never synced"), "info"),
     "up_to_date": (Words("Up to date"), "ok"),
+    "deleting": (Words("Being deleted"), "info"),
+    "disconnected": (Words("Not connected"), "info"),
 }
 
 
@@ -102,7 +106,9 @@ def folder_counts(session: AnySession, mailbox_ids: list[int]) -> list[tuple[Fol
 
 def _state(mailbox: Mailbox, *, is_on: bool, now: datetime) -> str:
     """Return the worst that holds: people must see what needs them first."""
-    if mailbox.state in ("sign_in_needed", "paused"):
+    if mailbox.state == "deleting" and mailbox.fail_count:
+        return "delete_failed"
+    if mailbox.state in ("sign_in_needed", "paused", *DISCONNECTED):
         return mailbox.state
     if not is_on:
         return "off"

@@ -12,11 +12,13 @@ from sqlalchemy import Select, and_, bindparam, case, func, select
 
 from flask_ms365.models import Heartbeat, Mailbox, Message
 from flask_ms365.models.base import AnySession
+from flask_ms365.sync.lease import DISCONNECTED
 from flask_ms365.sync.report import NEEDS_A_PERSON
 
 # nobody looks at these by themselves
-_AT_REST = ("sign_in_needed", "paused")
-_BAD = ("sign_in_needed", "failed")
+_AT_REST = ("sign_in_needed", "paused", *DISCONNECTED)
+_NOT_CONNECTED = (*DISCONNECTED, "delete_failed")
+_BAD = ("sign_in_needed", "failed", "delete_failed")
 # messages; a page must not wait until a database has counted millions of rows
 MOST_COUNTED = 100_000
 
@@ -33,6 +35,11 @@ class Summary:
     def total(self) -> int:
         """How many mailboxes there are."""
         return sum(self.counts.values())
+
+    @property
+    def connected(self) -> int:
+        """How many of them were not disconnected."""
+        return self.total - sum(self.counts.get(state, 0) for state in _NOT_CONNECTED)
 
     @property
     def need_a_person(self) -> int:
@@ -54,7 +61,7 @@ def summarise(session: AnySession, *, now: datetime) -> Summary:
     return Summary(
         counts={kind: count for kind, count, _, _ in rows},
         last_success_at=max((last for _, _, last, _ in rows if last), default=None),
-        next_due_at=min((due for kind, _, _, due in rows if kind not in _AT_REST), default=None),
+        next_due_at=min((due for kind, _, _, due in rows if kind not in (*_AT_REST, *_NOT_CONNECTED)), default=None),
     )
 
 
@@ -64,6 +71,7 @@ def _by_state() -> Select[Any]:
     failed = and_(Mailbox.fail_count > 0, Mailbox.last_result.in_([str(result) for result in NEEDS_A_PERSON]))
     # the worst that holds comes first, as for a single mailbox
     state = case(
+        (and_(Mailbox.state == "deleting", Mailbox.fail_count > 0), "delete_failed"),
         (Mailbox.state.in_(_AT_REST), Mailbox.state),
         (Mailbox.lease_expires_at > bindparam("now"), "syncing"),
         (failed, "failed"),

@@ -19,6 +19,8 @@ from flask_ms365.models.base import AnySession
 
 # only these run; a mailbox that is paused or needs its owner waits for a person
 RUNNABLE = ("connected",)
+# these have no connection any more: their mail is kept, or on its way out
+DISCONNECTED = ("disconnected", "deleting")
 
 _NOW = {
     "postgresql": "SELECT clock_timestamp()",

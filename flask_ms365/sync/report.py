@@ -23,6 +23,7 @@ class Result(str, Enum):
     SWITCHED_OFF = "switched_off"
     STOPPED = "stopped"  # the worker is shutting down; the next one goes on at the cursor
     TAKEN = "taken"  # another worker holds the mailbox
+    DISCONNECTED = "disconnected"  # by a person; what was synced is kept, or being deleted
     RESTING = "resting"  # paused, or waiting after a failure
 
     def __str__(self) -> str:

@@ -37,7 +37,7 @@ from flask_ms365.models import Heartbeat, Mailbox, SyncRun, write_transaction
 from flask_ms365.models.base import AnySession
 from flask_ms365.settings.service import Settings
 from flask_ms365.sync.changes import Change, Handler
-from flask_ms365.sync.lease import Lease, claim, due_mailboxes, release, shared_now
+from flask_ms365.sync.lease import DISCONNECTED, Lease, claim, due_mailboxes, release, shared_now
 from flask_ms365.sync.mailbox_client import MailboxClients
 from flask_ms365.sync.report import Result, RunReport, TickReport
 from flask_ms365.sync.since import since_of
@@ -173,10 +173,11 @@ class Runner:
     def _finish(self, lease: Lease, report: RunReport, started_at: datetime) -> None:
         with write_transaction(self.session):
             now = shared_now(self.session, self.clock())
-            fail_count = self.session.scalar(select(Mailbox.fail_count).where(Mailbox.id == lease.mailbox_id)) or 0
-            if not release(self.session, lease, **self._outcome(report, now, fail_count)):
+            fail_count = self.session.scalar(select(Mailbox.fail_count).where(Mailbox.id == lease.mailbox_id))
+            if not release(self.session, lease, **self._outcome(report, now, fail_count or 0)):
                 report.result = Result.TAKEN
-            self.session.add(_sync_run(report, started_at, self.clock()))
+            if fail_count is not None:  # else the mailbox was deleted meanwhile
+                self.session.add(_sync_run(report, started_at, self.clock()))
         _log.info(
             "run.finished",
             extra={
@@ -226,6 +227,8 @@ class Runner:
         mailbox = self.session.get(Mailbox, mailbox_id, populate_existing=True)
         if mailbox is not None and mailbox.state == "sign_in_needed":
             return Result.SIGN_IN_NEEDED
+        if mailbox is not None and mailbox.state in DISCONNECTED:
+            return Result.DISCONNECTED
         is_resting = mailbox is None or mailbox.state == "paused" or mailbox.lease_owner is None
         return Result.RESTING if is_resting else Result.TAKEN
 

@@ -20,6 +20,8 @@ _SENTENCES: dict[str, Words] = {
     "base_url.confirmed": Words("Address that people use confirmed: %(target)s"),
     "check.run": Words("Connection check run"),
     "mailbox.connected": Words("%(target)s connected"),
+    "mailbox.disconnected": Words("%(target)s disconnected"),
+    "mailbox.mail_deleted": Words("Mail of %(target)s deleted"),
 }
 
 # what a terminal would obey, and what would turn the text around it: no name needs any of these

@@ -59,7 +59,7 @@ def _line(is_on: bool, summary: Summary) -> Words:
     """Say how it is in one line."""
     if not is_on:
         return Words("Emails sync is off")
-    if not summary.total:
+    if not summary.connected:
         return Words("Emails sync is on, and no mailbox is connected yet")
     fresh = summary.counts.get("up_to_date", 0)
     up_to_date = counted("%(count)s mailbox up to date", "%(count)s mailboxes up to date", fresh)
@@ -92,7 +92,8 @@ def _setup_needs(state: State, snapshot: Snapshot) -> Iterator[Need]:
 
 def _mailbox_needs(summary: Summary) -> Iterator[Need]:
     """Yield what the mailboxes wait for."""
-    signed_out, failed = (summary.counts.get(name, 0) for name in ("sign_in_needed", "failed"))
+    names = ("sign_in_needed", "failed", "delete_failed")
+    signed_out, failed, not_deleted = (summary.counts.get(name, 0) for name in names)
     if signed_out:
         text = counted(
             "%(count)s mailbox waits for its owner to sign in again",
@@ -103,6 +104,13 @@ def _mailbox_needs(summary: Summary) -> Iterator[Need]:
     if failed:
         text = counted("%(count)s mailbox could not be read", "%(count)s mailboxes could not be read", failed)
         yield Need(kind="bad", text=text, link=Words("Connection check"), url=url_for(".check"))
+    if not_deleted:
+        text = counted(
+            "The database refuses to delete the mail of %(count)s mailbox: records of this app still refer to it",
+            "The database refuses to delete the mail of %(count)s mailboxes: records of this app still refer to it",
+            not_deleted,
+        )
+        yield Need(kind="bad", text=text, link=Words("Audit log"), url=url_for(".audit", what="mailboxes"))
 
 
 def _engine_needs(state: State, snapshot: Snapshot, activity: Activity) -> Iterator[Need]:

@@ -66,7 +66,7 @@ def field_views(
     snapshot: Snapshot, form: CsrfForm, *, problems: Mapping[str, str], choices: Mapping[str, Choice]
 ) -> dict[str, FieldView]:
     """Return the fields by setting, in the order of the catalog."""
-    pointed_out, mailboxes = cautions(snapshot), current_summary().total
+    pointed_out, mailboxes = cautions(snapshot), current_summary().connected
     return {
         spec.key: _view(
             spec,
