@@ -16,7 +16,7 @@ from flask_ms365.words import Words
 _LONGEST = 300  # characters of Microsoft's text that may be shown
 _READ = 4096  # characters of it that are looked at: more is not from Microsoft
 _GLOBAL_LOGIN = CLOUDS["global"].login
-_LOGINS = {cloud.login for cloud in CLOUDS.values()}
+_LOGINS = {login for cloud in CLOUDS.values() for login in cloud.logins}
 
 _CODE = re.compile(r"AADSTS(\d{4,8})", re.ASCII)
 # the parts stand on lines of their own or are set apart by spaces, also by ones that do not break

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flask_ms365.errors import TokenUnavailable
+from flask_ms365.identity.clouds import is_same_service, origin_of
 from flask_ms365.identity.discovery import fetch
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.words import Words
@@ -75,7 +76,7 @@ class SigningKeys:
         discovery = fetch(registration.discovery_url).decode(_Discovery)
         if not is_issuer_of(registration, discovery.issuer):
             raise TokenUnavailable(Words("Microsoft's discovery document names another issuer than expected."))
-        if not discovery.jwks_uri.startswith(f"{registration.authority}/"):
+        if not is_same_service(origin_of(discovery.jwks_uri), registration.authority):
             raise TokenUnavailable(Words("Microsoft's discovery document keeps its keys on another host."))
         keys = fetch(discovery.jwks_uri).decode(_KeyList).keys
         return TenantKeys(discovery.issuer, {key.kid: key for key in keys}, self._clock())
@@ -83,9 +84,9 @@ class SigningKeys:
 
 def is_issuer_of(registration: AppRegistration, issuer: str) -> bool:
     """Compare with the tenant that was asked for: a domain is answered by its id, ``common`` by a placeholder."""
-    tenant = registration.tenant.lower()
-    named = issuer.removeprefix(f"{registration.authority}/").removesuffix("/v2.0")
-    if issuer != f"{registration.authority}/{named}/v2.0":
+    tenant, origin = registration.tenant.lower(), origin_of(issuer)
+    named = issuer.removeprefix(f"{origin}/").removesuffix("/v2.0")
+    if not is_same_service(origin, registration.authority) or issuer != f"{origin}/{named}/v2.0":
         return False
     if tenant in _ANY_TENANT:
         return named == "{tenantid}"

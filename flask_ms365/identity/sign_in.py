@@ -21,6 +21,7 @@ from flask_ms365.crypto import Keyring
 from flask_ms365.errors import SignInFailed, TokenError
 from flask_ms365.identity import token_endpoint
 from flask_ms365.identity.advice import advise
+from flask_ms365.identity.clouds import is_same_service, origin_of
 from flask_ms365.identity.id_token import Account, Identity, verify_id_token
 from flask_ms365.identity.keys import SigningKeys
 from flask_ms365.identity.portal import admin_consent_url
@@ -237,7 +238,7 @@ class SignIn:
 def _check_answer(args: Mapping[str, list[str]], registration: AppRegistration) -> None:
     """Read Microsoft's answer: ``error`` before ``code``; its text is anybody's, so it only picks our words."""
     issuer = args.get("iss", [""])[0]
-    if issuer and not issuer.startswith(f"{registration.authority}/"):
+    if issuer and not is_same_service(origin_of(issuer), registration.authority):
         raise problem("issuer")
     if args.get("error"):
         advice = advise(args["error"][0], args.get("error_description", [""])[0], login=registration.authority)

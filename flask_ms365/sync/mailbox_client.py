@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from flask_ms365.errors import AppRefused, SignInNeeded
+from flask_ms365.identity.clouds import is_same_service
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.tokens import Tokens
 from flask_ms365.models import Connection, Mailbox
@@ -41,7 +42,7 @@ class MailboxClients:
         if found is None:
             raise SignInNeeded
         registration = self.registration()
-        if found.authority != registration.authority:
+        if not is_same_service(found.authority, registration.authority):
             # neither this account's tokens nor today's client secret may go to the other place
             raise AppRefused(Words("This mailbox was connected in another Microsoft cloud than the settings name now."))
 

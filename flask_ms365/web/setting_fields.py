@@ -98,11 +98,19 @@ def shown_value(spec: SettingSpec, effective: Effective, snapshot: Snapshot) -> 
 
 
 def _impact(key: str, mailboxes: int) -> str:
-    """Say before a save what it means: a sign-in belongs to one application id, and stays in its tenant."""
+    """Say before a save what it means: a sign-in belongs to one application id in one cloud, and stays in its tenant."""
     if key == "client_id":
         return counted(
             "%(count)s mailbox is connected with it, and must sign in again if you change it.",
             "%(count)s mailboxes are connected with it, and must sign in again if you change it.",
+            mailboxes,
+        )
+    if key == "cloud":
+        return counted(
+            "%(count)s mailbox is connected in this cloud, and cannot be read from another one until its owner signs "
+            "in there.",
+            "%(count)s mailboxes are connected in this cloud, and cannot be read from another one until their owners "
+            "sign in there.",
             mailboxes,
         )
     if key == "tenant_id":
