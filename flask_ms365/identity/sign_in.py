@@ -238,7 +238,8 @@ class SignIn:
 def _check_answer(args: Mapping[str, list[str]], registration: AppRegistration) -> None:
     """Read Microsoft's answer: ``error`` before ``code``; its text is anybody's, so it only picks our words."""
     issuer = args.get("iss", [""])[0]
-    if issuer and not is_same_service(origin_of(issuer), registration.authority):
+    origin = origin_of(issuer)
+    if issuer and not (issuer.startswith(f"{origin}/") and is_same_service(origin, registration.authority)):
         raise problem("issuer")
     if args.get("error"):
         advice = advise(args["error"][0], args.get("error_description", [""])[0], login=registration.authority)
