@@ -5,13 +5,15 @@ Each kind gives what a token request carries as proof. Nothing of it may be show
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
 from flask_ms365.errors import AppRefused
 from flask_ms365.identity.certificate import read_certificate
@@ -26,6 +28,10 @@ class Credential(Protocol):
     """What an app proves itself with."""
 
     @property
+    def kind(self) -> str:
+        """``secret``, ``certificate`` or ``federated``."""
+
+    @property
     def fingerprint(self) -> str:
         """What tells it from others, without saying anything of it."""
 
@@ -38,6 +44,7 @@ class ClientSecret:
     """The *Value* of a client secret."""
 
     value: str = field(repr=False)
+    kind: ClassVar[str] = "secret"
 
     @property
     def fingerprint(self) -> str:
@@ -55,6 +62,7 @@ class ClientCertificate:
 
     pem: str = field(repr=False)
     clock: Callable[[], datetime] = field(repr=False, compare=False)
+    kind: ClassVar[str] = "certificate"
 
     @property
     def fingerprint(self) -> str:
@@ -86,22 +94,44 @@ class FederatedToken:
     """A token of another provider, which keeps it fresh in a file: Kubernetes, GitHub and others do."""
 
     path: str
+    kind: ClassVar[str] = "federated"
 
     @property
     def fingerprint(self) -> str:
         """See :class:`Credential`."""
         return _hash("federated", self.path)
 
+    @property
+    def claims(self) -> dict[str, Any]:
+        """What the token says of itself: only to be shown, for nobody has verified it. Empty where it says nothing."""
+        try:
+            payload = self._token().split(".")[1]
+            claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        except (IndexError, ValueError):
+            return {}
+        return claims if isinstance(claims, dict) else {}
+
+    @property
+    def valid_until(self) -> datetime | None:
+        """When the token in the file ends; None where there is none that says so."""
+        try:
+            return datetime.fromtimestamp(self.claims["exp"], timezone.utc)
+        except (KeyError, TypeError, ValueError, OverflowError, OSError):
+            return None
+
     def proof(self, client_id: str, token_url: str) -> dict[str, str]:
         """See :class:`Credential`. The file is read anew each time: its token lives for minutes."""
-        try:
-            with Path(self.path).open(encoding="ascii") as file:
-                token = file.read(_LARGEST_TOKEN).strip()
-        except (OSError, ValueError):
-            token = ""
+        token = self._token()
         if not token:
             raise AppRefused(Words("The file of the federated token (MS365_FEDERATED_TOKEN_FILE) cannot be read."))
         return _assertion(token)
+
+    def _token(self) -> str:
+        try:
+            with Path(self.path).open(encoding="ascii") as file:
+                return file.read(_LARGEST_TOKEN).strip()
+        except (OSError, ValueError):
+            return ""
 
 
 def _assertion(token: str) -> dict[str, str]:
