@@ -21,6 +21,7 @@ from flask_ms365.identity.sign_in import Purpose, SignedIn, SignIn, Started, Vis
 from flask_ms365.identity.tokens import seal_pair
 from flask_ms365.models import Connection, Mailbox, OAuthFlow, write_transaction
 from flask_ms365.models.base import AnySession
+from flask_ms365.sync.lease import DISCONNECTED
 from flask_ms365.sync.mailbox_client import MailboxClients
 from flask_ms365.words import Words
 
@@ -138,11 +139,13 @@ class Connect:
 
 
 def own_mailbox(session: AnySession, user_id: str, *, connection_id: int | None = None) -> Mailbox | None:
-    """Return a person's own mailbox: that of one account, or the one connected last.
+    """Return a person's own mailbox: the one that is connected, or that of one account, also if only its mail is kept.
 
-    One whose mail is being deleted is none any more; one that was disconnected stands behind one that was not.
+    One whose mail is being deleted is none any more.
     """
-    mine = select(Mailbox).where(Mailbox.kind == "user", Mailbox.owner_id == user_id, Mailbox.state != "deleting")
-    if connection_id is not None:
-        mine = mine.where(Mailbox.connection_id == connection_id)
-    return session.scalars(mine.order_by(Mailbox.state == "disconnected", Mailbox.id.desc()).limit(1)).one_or_none()
+    mine = select(Mailbox).where(Mailbox.kind == "user", Mailbox.owner_id == user_id)
+    if connection_id is None:
+        mine = mine.where(Mailbox.state.not_in(DISCONNECTED))
+    else:
+        mine = mine.where(Mailbox.state != "deleting", Mailbox.connection_id == connection_id)
+    return session.scalars(mine.order_by(Mailbox.id.desc()).limit(1)).one_or_none()

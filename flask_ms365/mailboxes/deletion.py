@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql import Delete, Update
 
@@ -55,10 +55,6 @@ class Deletion:
         except IntegrityError:
             _log.warning("deletion.refused", extra={"event": "deletion.refused", "mailbox_id": mailbox_id})
             self._tell_refusal(mailbox_id)
-
-    def messages_left(self, mailbox_id: int) -> int:
-        """Return how many messages are stored of a mailbox, those removed in Outlook included."""
-        return self.session.scalar(select(func.count()).where(Message.mailbox_id == mailbox_id)) or 0
 
     def _delete_batch(self, mailbox_id: int) -> bool:
         """Delete some rows of one kind; return False once there is nothing more to do."""

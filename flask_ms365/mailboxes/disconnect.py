@@ -8,14 +8,31 @@ from datetime import datetime
 from functools import partial
 
 from flask import Flask
-from sqlalchemy import and_, delete, or_, select
+from sqlalchemy import and_, delete, func, or_, select
 
 from flask_ms365 import audit, signals
 from flask_ms365.identity.sign_in import Purpose
 from flask_ms365.mailboxes.deletion import Deletion
-from flask_ms365.models import Connection, Mailbox, OAuthFlow, write_transaction
+from flask_ms365.models import Connection, Mailbox, Message, OAuthFlow, write_transaction
 from flask_ms365.models.base import AnySession, after_commit
 from flask_ms365.sync.lease import DISCONNECTED, take_away
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prospect:
+    """A mailbox that somebody may disconnect, and what there is to lose.
+
+    ``authority`` is where its grant was given, empty where it is read without one; ``is_shared`` tells that other
+    mailboxes are read with the same grant. ``error`` says why its mail could not be deleted.
+    """
+
+    mailbox_id: int
+    address: str
+    state: str
+    message_count: int
+    authority: str
+    is_shared: bool
+    error: str
 
 
 @dataclass(kw_only=True)
@@ -41,6 +58,24 @@ class Disconnect:
                 self._end(mailbox, keep_mail=keep_mail, actor=actor)
         if not keep_mail:
             self.deletion.go_on(mailbox_id)
+
+    def look_at(self, mailbox_id: int, *, owner_id: str | None) -> Prospect | None:
+        """Return what there is to lose, or None where ``owner_id`` has no such mailbox; None is the team."""
+        is_theirs = and_(Mailbox.kind == "user", Mailbox.owner_id == owner_id) if owner_id else Mailbox.kind == "system"
+        mailbox = self.session.scalar(select(Mailbox).where(Mailbox.id == mailbox_id, is_theirs))
+        if mailbox is None:
+            return None
+        authority = select(Connection.authority).where(Connection.id == mailbox.connection_id)
+        messages = select(func.count()).where(Message.mailbox_id == mailbox_id, Message.removed_at.is_(None))
+        return Prospect(
+            mailbox_id=mailbox_id,
+            address=mailbox.address,
+            state=mailbox.state,
+            message_count=self.session.scalar(messages) or 0,
+            authority=self.session.scalar(authority) or "",
+            is_shared=self._is_shared(mailbox),
+            error=mailbox.last_error or "",
+        )
 
     def _locked(self, mailbox_id: int) -> Mailbox | None:
         """Lock the connection and then the mailbox: a sign-in that ends does it in the same order."""
@@ -80,8 +115,7 @@ class Disconnect:
 
     def _destroy_tokens(self, mailbox: Mailbox) -> None:
         """Destroy the token pair, unless another mailbox is read with it."""
-        others = select(Mailbox.id).where(Mailbox.connection_id == mailbox.connection_id, Mailbox.id != mailbox.id)
-        if mailbox.connection_id is None or self.session.scalar(others.where(Mailbox.state.not_in(DISCONNECTED))):
+        if mailbox.connection_id is None or self._is_shared(mailbox):
             return
         connection = self.session.get_one(Connection, mailbox.connection_id, populate_existing=True)
         connection.access_token = connection.refresh_token = connection.claims = None
@@ -89,3 +123,7 @@ class Disconnect:
         # a refresh that is under way at Microsoft finds another version, and stores nothing
         connection.version += 1
         connection.refresh_owner = connection.refresh_until = None
+
+    def _is_shared(self, mailbox: Mailbox) -> bool:
+        others = select(Mailbox.id).where(Mailbox.connection_id == mailbox.connection_id, Mailbox.id != mailbox.id)
+        return self.session.scalar(others.where(Mailbox.state.not_in(DISCONNECTED)).limit(1)) is not None

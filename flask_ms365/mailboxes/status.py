@@ -92,6 +92,13 @@ def all_statuses(session: AnySession, *, is_on: bool, now: datetime) -> list[Mai
     return [status_of(session, mailbox, is_on=is_on, now=now) for mailbox in mailboxes]
 
 
+def kept_mail(session: AnySession, user_id: str, *, is_on: bool, now: datetime) -> list[MailboxStatus]:
+    """Return a person's own mailboxes that were disconnected: those whose mail is kept, and what is left of others."""
+    mine = select(Mailbox).where(Mailbox.kind == "user", Mailbox.owner_id == user_id)
+    mailboxes = session.scalars(mine.where(Mailbox.state.in_(DISCONNECTED)).order_by(Mailbox.address)).all()
+    return [status_of(session, mailbox, is_on=is_on, now=now) for mailbox in mailboxes]
+
+
 def folder_counts(session: AnySession, mailbox_ids: list[int]) -> list[tuple[Folder, int]]:
     """Return the folders that hold mail, with the number of messages in each."""
     counted = (

@@ -16,6 +16,7 @@ from flask_ms365.web import (
     audit,
     callback,
     check,
+    disconnect,
     expiry,
     gallery,
     health,
@@ -64,6 +65,14 @@ ROUTES = (
     Route("/check", "check", check.check, _ADMIN, ("GET", "POST")),
     Route("/my-email", "my_email", my_email.my_email, _OWN),
     Route("/my-email/connect", "my_email_connect", my_email.my_email_connect, _OWN, ("POST",)),
+    Route("/my-email/disconnect", "my_email_disconnect", disconnect.my_email_disconnect, _OWN, ("GET", "POST")),
+    Route(
+        f"/mailboxes/<{_ID}:mailbox_id>/disconnect",
+        "mailbox_disconnect",
+        disconnect.mailbox_disconnect,
+        (Permission.MANAGE_MAILBOXES,),
+        ("GET", "POST"),
+    ),
     # the answer belongs to a flow, whose user is checked by the flow itself, in its order
     Route("/oauth/callback", "oauth_callback", callback.oauth_callback, ()),
     Route("/messages", "messages", messages.messages, _READ),

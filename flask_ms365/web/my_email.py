@@ -8,11 +8,12 @@ from flask.typing import ResponseReturnValue
 from flask_ms365.errors import MS365Error, NoEncryptionKey
 from flask_ms365.identity.scopes import PERMISSIONS
 from flask_ms365.mailboxes.connect import own_mailbox
-from flask_ms365.mailboxes.status import MailboxStatus, status_of
+from flask_ms365.mailboxes.status import MailboxStatus, kept_mail, status_of
 from flask_ms365.permissions import Permission
 from flask_ms365.state import State, current_state
 from flask_ms365.web.access import is_allowed
 from flask_ms365.web.callback import outcome_notices, to_microsoft
+from flask_ms365.web.disconnect import disconnected_notices
 from flask_ms365.web.forms import CsrfForm
 from flask_ms365.web.problem import problem
 from flask_ms365.web.redirect_uri import redirect_uri
@@ -31,18 +32,18 @@ def my_email() -> ResponseReturnValue:
         return problem(Words("Not signed in"), Words("Sign in to this app first."), 403)
     obstacle = _obstacle(state)
     mailbox = own_mailbox(state.session, user_id)
-    status = None
+    status, is_on, now = None, current_snapshot().is_sync_on, state.clock()
     if mailbox is not None:
-        is_on = current_snapshot().is_sync_on
-        status = status_of(state.session, mailbox, is_on=is_on, now=state.clock())
+        status = status_of(state.session, mailbox, is_on=is_on, now=now)
     return render_template(
         "ms365/my_email.html",
         form=CsrfForm(),
         mailbox=_view(status) if status else None,
+        kept=kept_mail(state.session, user_id, is_on=is_on, now=now),
         obstacle=obstacle,
         obstacle_link=_settings_link() if obstacle else None,
         permissions=PERMISSIONS,
-        notices=outcome_notices(user_id, done=_CONNECTED),
+        notices=[*outcome_notices(user_id, done=_CONNECTED), *disconnected_notices()],
     )
 
 

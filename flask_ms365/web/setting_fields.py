@@ -98,7 +98,7 @@ def shown_value(spec: SettingSpec, effective: Effective, snapshot: Snapshot) -> 
 
 
 def _impact(key: str, mailboxes: int) -> str:
-    """Say before a save what it means: a sign-in belongs to one application id in one cloud, and stays in its tenant."""
+    """Say before a save what it means: a sign-in belongs to one application id and one cloud, and to its tenant."""
     if key == "client_id":
         return counted(
             "%(count)s mailbox is connected with it, and must sign in again if you change it.",
