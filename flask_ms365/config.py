@@ -21,6 +21,9 @@ DEFAULTS: dict[str, Any] = {
     # Fernet keys (list, or one comma-separated string): the first encrypts, all decrypt
     "MS365_ENCRYPTION_KEYS": None,
     "MS365_ENCRYPTION_KEYS_FILE": None,
+    # where another provider (Kubernetes, GitHub) keeps a token that stands for this app; never from a form, since
+    # whoever names a file could have any of them read
+    "MS365_FEDERATED_TOKEN_FILE": None,
     # settings that the page shows but may not change
     "MS365_LOCKED_SETTINGS": (),
     # other endpoints than the cloud's (a simulator, a proxy): origins, without tenant and without /v1.0

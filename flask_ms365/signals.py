@@ -24,6 +24,6 @@ run_finished = _signals.signal("run-finished")
 #: an entry of the audit log, for hosts that keep one of their own: ``at``, ``actor``, ``door`` (page, cli or code),
 #: ``ip``, ``action``, ``target``, ``detail``
 audit_event = _signals.signal("audit-event")
-#: once for each of the last 30, 14, 7, 1 and 0 days of the client secret, whatever number of processes there are:
-#: ``days_left`` (negative once it is over), ``expires_on`` (a date)
+#: once for each of the last 30, 14, 7, 1 and 0 days of the client secret or certificate in use, or once a federated
+#: token is stale, whatever number of processes there are: ``days_left`` (negative once it is over), ``expires_on``
 secret_expiring = _signals.signal("secret-expiring")

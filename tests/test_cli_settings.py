@@ -29,8 +29,10 @@ def test_the_list_names_value_and_source(make_host: HostFactory) -> None:
     settings(host, "set", "client_secret", "-", typed=SECRET)
     assert settings(host, "list").stdout.splitlines() == [
         f"client_id: {CLIENT_ID} (stored)",
+        "credential: secret (default)",
         "client_secret: stored, starts with can (stored)",
         "client_secret_expires_on: not set (default)",
+        "client_certificate: not set (default)",
         "tenant_id: contoso.com (config)",
         "cloud: usgov (locked)",
         "email_sync: off (default)",

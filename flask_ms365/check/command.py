@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import datetime
 from typing import Any
 
 import click
@@ -14,8 +15,8 @@ from flask_ms365.audit import command_line_user
 from flask_ms365.check.outcome import StepResult
 from flask_ms365.check.report import lines_of
 from flask_ms365.check.subject import address_without_request
-from flask_ms365.settings.expiry import Expiry
-from flask_ms365.settings.reminder import secret_expiry
+from flask_ms365.settings.reminder import credential_expiry
+from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.state import current_state
 
 
@@ -29,18 +30,23 @@ def check(as_json: bool) -> None:
     run = state.check.run_all(actor=command_line_user(), address=address_without_request(snapshot, current_app.config))
     if as_json:
         steps = [_as_json(result) for result in run.results]
-        click.echo(json.dumps({"steps": steps, **_expiry(secret_expiry(snapshot, state.clock().date()))}))
+        click.echo(json.dumps({"steps": steps, **_expiry(snapshot, state.clock())}))
     else:
         for number, result in enumerate(run.results, 1):
             click.echo("\n".join(lines_of(number, result)))
     sys.exit(1 if run.counts["failed"] else 0)
 
 
-def _expiry(ends: Expiry | None) -> dict[str, Any]:
-    """Return when the client secret ends, where somebody said so."""
+def _expiry(snapshot: Snapshot, now: datetime) -> dict[str, Any]:
+    """Return when the credential in use ends, as far as that is known."""
+    ends = credential_expiry(snapshot, now)
+    of_a_secret = ends if ends and ends.kind == "secret" else None
     return {
-        "client_secret_expires_on": ends.expires_on.isoformat() if ends else None,
-        "client_secret_days_left": ends.days_left if ends else None,
+        "credential": snapshot.credential_kind,
+        "credential_expires_on": ends.expires_on.isoformat() if ends else None,
+        "credential_days_left": ends.days_left if ends else None,
+        "client_secret_expires_on": of_a_secret.expires_on.isoformat() if of_a_secret else None,
+        "client_secret_days_left": of_a_secret.days_left if of_a_secret else None,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from sqlalchemy import delete, func, select, text, union
@@ -20,11 +21,21 @@ from flask_ms365.models import Connection, Setting, Told, write_transaction
 from flask_ms365.models.base import AnySession
 from flask_ms365.settings import CATALOG, spec_of
 from flask_ms365.settings.cautions import cautions
-from flask_ms365.settings.reminder import secret_expiry
+from flask_ms365.settings.reminder import credential_expiry
 from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.words import Words, counted
 
-_NEW_SECRET = Words("Create a new client secret in Entra and paste its Value on the settings page.")
+# kind of credential -> how it is renewed, and that all is there
+_RENEW = {
+    "secret": Words("Create a new client secret in Entra and paste its Value on the settings page."),
+    "certificate": Words("Make a new certificate on the settings page and upload its public half in Entra."),
+    "federated": Words("See why whatever writes the file (Kubernetes, a CI job) has stopped."),
+}
+_COMPLETE = {
+    "secret": Words("Client ID, client secret and tenant are there."),
+    "certificate": Words("Client ID, client certificate and tenant are there."),
+    "federated": Words("Client ID, the file of the federated token and tenant are there."),
+}
 _PUT_BACK = Words("Put the key back, or enter the secret again and let people sign in again.")
 _SEALED = (Setting.sealed, Setting.previous, Connection.access_token, Connection.refresh_token)
 
@@ -49,16 +60,16 @@ def public_address(subject: Subject) -> Outcome:
 
 
 def settings(subject: Subject) -> Outcome:
-    """Look for what is missing, a secret that ends, and what looks wrong."""
+    """Look for what is missing, a credential that ends, and what looks wrong."""
     snapshot = subject.snapshot
     for key in snapshot.missing_credentials:
         next_step = Words("Enter it on the settings page.")
         return failed(Words("%(label)s is missing.", label=spec_of(key).label), next_step, endpoint="settings")
-    ends = secret_expiry(snapshot, subject.clock().date())
+    ends = credential_expiry(snapshot, subject.clock())
     if ends is not None and ends.threshold is not None:
         outcome = failed if ends.has_ended else warning
-        return outcome(ends.words, _NEW_SECRET, page="secrets", endpoint="settings")
-    return _cautioned(snapshot) or passed(Words("Client ID, client secret and tenant are there."))
+        return outcome(ends.words, _RENEW[ends.kind], page="secrets", endpoint="settings")
+    return _cautioned(snapshot, subject.clock()) or passed(_COMPLETE[snapshot.credential_kind])
 
 
 def unopened(subject: Subject) -> Outcome | None:
@@ -117,8 +128,8 @@ def _also(sentences: Sequence[str]) -> tuple[tuple[str, str], ...]:
     return tuple((Words("Also"), sentence) for sentence in sentences[1:])
 
 
-def _cautioned(snapshot: Snapshot) -> Outcome | None:
-    for key, found in cautions(snapshot).items():
+def _cautioned(snapshot: Snapshot, now: datetime) -> Outcome | None:
+    for key, found in cautions(snapshot, now).items():
         said = Words("%(label)s: %(caution)s", label=spec_of(key).label, caution=found[0])
         return warning(said, endpoint="settings")
     return None

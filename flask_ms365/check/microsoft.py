@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 from flask_ms365.check.outcome import Outcome, failed, not_checked, passed, warning
 from flask_ms365.errors import AppRefused, TokenError, TokenUnavailable
-from flask_ms365.identity.advice import Advice
+from flask_ms365.identity.advice import Advice, said
 from flask_ms365.identity.clouds import CLOUDS
+from flask_ms365.identity.credentials import FederatedToken
 from flask_ms365.identity.discovery import Answer, fetch
 from flask_ms365.identity.keys import is_issuer_of
 from flask_ms365.identity.registration import AppRegistration
@@ -27,7 +28,16 @@ _CLOCK_IS_OFF, _CLOCK_IS_WRONG = 60, 300  # seconds; a token is valid from now o
 _SET_CLOCK = Words("Set this server's clock, best by NTP. Tokens and sign-ins depend on it.")
 _LATER = Words("Try again in a few minutes.")
 _CHOOSE_CLOUD = Words("Choose the right Microsoft cloud on the settings page.")
-_OLD_SECRET_SERVES = Words("The new client secret does not work; the one it replaced still serves.")
+_THE_OLD_SERVES = {
+    "secret": Words("The new client secret does not work; the one it replaced still serves."),
+    "certificate": Words("Microsoft does not take the new certificate yet; the one it replaced still serves."),
+}
+_TAKEN = {
+    "secret": Words("Microsoft takes client ID and client secret."),
+    "certificate": Words("Microsoft takes client ID and client certificate."),
+    "federated": Words("Microsoft takes client ID and federated token."),
+}
+_CLAIMS = (("iss", Words("Issuer")), ("sub", Words("Subject")), ("aud", Words("Audience")))
 
 
 @dataclass(frozen=True)
@@ -66,23 +76,25 @@ def tenant(registration: AppRegistration) -> Outcome:
 
 
 def credentials(registration: AppRegistration) -> Outcome:
-    """Ask for an app-only token with the newest secret; where that fails, see whether the one before it serves."""
+    """Ask for an app-only token with the newest credential; where that fails, see whether the one before it serves."""
     if registration.tenant in ANY_TENANT:
         return not_checked(Words("Name your tenant: Microsoft checks credentials only for one tenant."))
     try:
         prove_credentials(replace(registration, previous=None))
     except AppRefused as exc:
-        return _with_the_old_secret(registration, refused(exc))
+        return _told_of(registration, _with_the_old_one(registration, refused(exc)))
     except TokenError as exc:
         return refused(exc)
-    return passed(Words("Microsoft takes client ID and client secret."))
+    return passed(_TAKEN[registration.credential.kind] if registration.credential else "")
 
 
 def refused(error: TokenError) -> Outcome:
     """Return what an error of the sign-in service says; its own trouble is a warning, all else wants a person."""
     advice = error.advice
-    if not isinstance(advice, Advice):
-        return warning(error.words, _LATER)
+    if not isinstance(advice, Advice):  # nobody was asked, or somebody else answered
+        return (
+            failed(error.words, endpoint="settings") if isinstance(error, AppRefused) else warning(error.words, _LATER)
+        )
     is_transient = error.error in {"temporarily_unavailable", "server_error"}
     return (warning if is_transient else failed)(
         advice.message,
@@ -128,14 +140,24 @@ def _in_another_cloud(graph_host: str) -> Outcome:
     return failed(Words("The tenant is in another Microsoft cloud."), next_step, endpoint="settings", details=details)
 
 
-def _with_the_old_secret(registration: AppRegistration, outcome: Outcome) -> Outcome:
+def _told_of(registration: AppRegistration, outcome: Outcome) -> Outcome:
+    """Add what a federated token says of itself: what Entra has registered must match it, letter by letter."""
+    credential = registration.credential
+    if not isinstance(credential, FederatedToken):
+        return outcome
+    claims = credential.claims
+    shown = tuple((label, said(str(claims[name]))) for name, label in _CLAIMS if name in claims)
+    return replace(outcome, details=(*shown, *outcome.details))
+
+
+def _with_the_old_one(registration: AppRegistration, outcome: Outcome) -> Outcome:
     if registration.previous is None:
         return outcome
     try:
         prove_credentials(registration)
     except TokenError:
         return outcome
-    return replace(outcome, state="warning", message=_OLD_SECRET_SERVES)
+    return replace(outcome, state="warning", message=_THE_OLD_SERVES[registration.previous.kind])
 
 
 def _details(error: str, advice: Advice) -> tuple[tuple[str, str], ...]:

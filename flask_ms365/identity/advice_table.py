@@ -39,6 +39,11 @@ _LATER = Words("Try again in a few minutes. Nothing was lost.")
 _AGAIN = Words("Start the sign-in again from the page where you began.")
 _REPORT = Words("This is a mistake in the program. Please report it with the details below.")
 
+_OUT_OF_TIME = Words("The signed request was outside its time of validity.")
+_CLOCK = Words(
+    "Set the clock of the server right. With a federated credential, see that the file of its token is kept fresh."
+)
+
 _EXPIRED = Words("The sign-in has expired.")
 _OTHER_CLOUD = Words("The tenant belongs to another Microsoft cloud.")
 _SPA = Words("The redirect URI is registered for a single-page app.")
@@ -65,9 +70,17 @@ TABLE: dict[str, Row] = {
     "700027": Row(Words("Microsoft could not verify the signature of the certificate."), _CERTIFICATE, "secrets"),
     "50048": Row(Words("The signed request names another app than the one that signed it."), _CERTIFICATE, "secrets"),
     "700030": Row(Words("The subject of the certificate is not allowed for this app."), _CERTIFICATE, "secrets"),
-    "700024": Row(
-        Words("The signed request was outside its time of validity."), Words("Set the clock of the server right.")
+    "70021": Row(
+        Words("No federated credential of the app matches the token."),
+        Words(
+            "Compare issuer, subject and audience below with Entra, Certificates & secrets, Federated credentials: "
+            "they must be the same, letter case included."
+        ),
+        "secrets",
     ),
+    "50013": Row(_OUT_OF_TIME, _CLOCK),
+    "500133": Row(_OUT_OF_TIME, _CLOCK),
+    "700024": Row(_OUT_OF_TIME, _CLOCK),
     # the registration of the app
     "7000112": Row(Words("The app is disabled in Entra."), _ENABLE, "enterprise_apps"),
     "70001": Row(Words("The app is disabled in this tenant, or was never allowed in it."), _ENABLE, "enterprise_apps"),

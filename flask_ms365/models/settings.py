@@ -49,7 +49,7 @@ class SettingsDraft(Base):
     user_id: Mapped[str] = mapped_column(String(128))
     # of the settings that the changes were made from
     version: Mapped[int]
-    # key -> text, or null for the default; the secret among them lies apart
+    # key -> text, null for the default, true for a secret: those lie apart, in the order of the catalog
     changes: Mapped[dict[str, Any]] = mapped_column(JSON)
     sealed: Mapped[str | None] = mapped_column(Sealed)
     expires_at: Mapped[datetime] = mapped_column(index=True)

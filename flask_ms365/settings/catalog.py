@@ -14,7 +14,7 @@ from flask_ms365.identity.clouds import CLOUDS
 from flask_ms365.settings import checks
 from flask_ms365.words import Words
 
-Kind = Literal["text", "secret", "date", "toggle", "number", "choice"]
+Kind = Literal["text", "secret", "certificate", "date", "toggle", "number", "choice"]
 Group = Literal["app", "sync"]
 Value = str | int | bool | date | None
 
@@ -35,6 +35,11 @@ class SettingSpec:
     unit: str = ""
     # what the number 0 stands for, where it is more than none of the unit
     zero: str = ""
+
+    @property
+    def is_secret(self) -> bool:
+        """Tell whether it goes in and never comes out: sealed where it is stored, and never shown."""
+        return self.kind in {"secret", "certificate"}
 
     @property
     def config_key(self) -> str:
@@ -68,6 +73,21 @@ CATALOG: tuple[SettingSpec, ...] = (
         is_required=True,
     ),
     SettingSpec(
+        key="credential",
+        label=Words("Credential"),
+        help=Words("How this app proves to Microsoft that it is itself. A certificate is safer than a secret."),
+        kind="choice",
+        group="app",
+        check=checks.credential,
+        default="secret",
+        is_required=True,
+        choices=(
+            ("secret", Words("Client secret")),
+            ("certificate", Words("Certificate")),
+            ("federated", Words("Federated credential")),
+        ),
+    ),
+    SettingSpec(
         key="client_secret",
         label=Words("Client Secret"),
         help=Words("Leave empty to keep the stored one. Paste the Value, not the Secret ID."),
@@ -82,6 +102,14 @@ CATALOG: tuple[SettingSpec, ...] = (
         kind="date",
         group="app",
         check=checks.expiry_date,
+    ),
+    SettingSpec(
+        key="client_certificate",
+        label=Words("Client Certificate"),
+        help=Words("One PEM file with the private key and its certificate. Choose none to keep the stored one."),
+        kind="certificate",
+        group="app",
+        check=checks.client_certificate,
     ),
     SettingSpec(
         key="tenant_id",
@@ -106,7 +134,7 @@ CATALOG: tuple[SettingSpec, ...] = (
     SettingSpec(
         key="email_sync",
         label=Words("Enable Emails Sync"),
-        help=Words("Needs client ID, client secret and tenant. Turning it off keeps what was synced."),
+        help=Words("Needs client ID, credential and tenant. Turning it off keeps what was synced."),
         kind="toggle",
         group="sync",
         check=checks.toggle,
@@ -139,8 +167,8 @@ CATALOG: tuple[SettingSpec, ...] = (
     ),
 )
 
-# without these three nobody can sign in and nothing can be synced
-CREDENTIALS = ("client_id", "client_secret", "tenant_id")
+# kind of credential -> the setting that holds it; a federated one lies in a file, and is only chosen here
+HELD_IN = {"secret": "client_secret", "certificate": "client_certificate", "federated": "credential"}
 
 _BY_KEY = {spec.key: spec for spec in CATALOG}
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 
 from flask_ms365.errors import EncryptionError
+from flask_ms365.identity.certificate import read_certificate
+from flask_ms365.identity.credentials import FederatedToken
 from flask_ms365.settings.checks import ANY_TENANT
 from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.words import Words
@@ -22,21 +25,19 @@ _HOMES = {
 }
 
 
-def cautions(snapshot: Snapshot) -> dict[str, list[Words]]:
+def cautions(snapshot: Snapshot, now: datetime) -> dict[str, list[Words]]:
     """Return what to point out, by setting."""
     found: dict[str, list[Words]] = {}
-    for key, words in _all(snapshot):
+    for key, words in (*_of_the_app(snapshot), *_of_the_credential(snapshot, now)):
         found.setdefault(key, []).append(words)
     return found
 
 
-def _all(snapshot: Snapshot) -> Iterator[tuple[str, Words]]:
+def _of_the_app(snapshot: Snapshot) -> Iterator[tuple[str, Words]]:
     client_id, tenant = (str(snapshot.effective(key).value or "") for key in ("client_id", "tenant_id"))
-    cloud, secret = str(snapshot.effective("cloud").value), _secret(snapshot)
+    cloud = str(snapshot.effective("cloud").value)
     if client_id and client_id == tenant:
         yield "client_id", Words("This is the same as the Directory (Tenant) ID. One of the two was pasted twice.")
-    if secret and not _SECRET.fullmatch(secret):
-        yield "client_secret", Words("This does not look like the Value of a client secret. Was all of it copied?")
     if tenant in ANY_TENANT:
         yield (
             "tenant_id",
@@ -52,8 +53,33 @@ def _all(snapshot: Snapshot) -> Iterator[tuple[str, Words]]:
             return
 
 
-def _secret(snapshot: Snapshot) -> str:
+def _of_the_credential(snapshot: Snapshot, now: datetime) -> Iterator[tuple[str, Words]]:
+    secret, certificate = (_opened(snapshot, key) for key in ("client_secret", "client_certificate"))
+    if secret and not _SECRET.fullmatch(secret):
+        yield "client_secret", Words("This does not look like the Value of a client secret. Was all of it copied?")
+    if certificate and (since := read_certificate(certificate).valid_from) > now:
+        yield (
+            "client_certificate",
+            Words("This certificate is valid only from %(time)s on.", time=f"{since:%Y-%m-%d %H:%M} UTC"),
+        )
+    if snapshot.credential_kind == "federated" and (problem := _of_the_file(snapshot.deployment.token_file, now)):
+        yield "credential", problem
+
+
+def _of_the_file(path: str, now: datetime) -> Words | None:
+    """Say what is wrong with the file of a federated token: it must be there, and be kept fresh."""
+    if not path:
+        return Words("The deployment names no file of a federated token (MS365_FEDERATED_TOKEN_FILE in app.config).")
+    ends = FederatedToken(path).valid_until
+    if ends is None:
+        return Words("The file of the federated token (MS365_FEDERATED_TOKEN_FILE) cannot be read, or holds no token.")
+    if ends <= now:
+        return Words("The federated token in its file expired at %(time)s.", time=f"{ends:%Y-%m-%d %H:%M} UTC")
+    return None
+
+
+def _opened(snapshot: Snapshot, key: str) -> str:
     try:
-        return str(snapshot.effective("client_secret").value or "")
+        return str(snapshot.effective(key).value or "")
     except EncryptionError:  # told apart: it cannot be read
         return ""

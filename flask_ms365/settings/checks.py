@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 
+from flask_ms365.identity.certificate import checked_certificate
 from flask_ms365.identity.clouds import CLOUDS
 from flask_ms365.words import Words
 
@@ -15,6 +16,7 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _A_CENTURY = 36500  # days
 _LONGEST_SECRET = 1000  # Entra makes 40 characters
 _ON, _OFF = {"1", "true", "yes", "on", "y"}, {"0", "false", "no", "off", "n"}
+_CREDENTIALS = ("secret", "certificate", "federated")
 # accounts of any tenant may sign in
 ANY_TENANT = ("organizations", "common", "consumers")
 
@@ -37,6 +39,18 @@ def client_secret(text: str) -> str:
         raise ValueError(Words("This is too long for a client secret. Paste the Value alone"))
     if is_guid(text):
         raise ValueError(Words("This looks like the Secret ID. Paste the Value of the client secret instead"))
+    return text
+
+
+def client_certificate(text: str) -> str:
+    """Return the private key and its certificate, as PEM."""
+    return checked_certificate(text)
+
+
+def credential(text: str) -> str:
+    """Return the kind of credential that the app uses."""
+    if text not in _CREDENTIALS:
+        raise ValueError(Words("Credential must be one of %(kinds)s", kinds=", ".join(_CREDENTIALS)))
     return text
 
 

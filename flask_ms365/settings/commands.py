@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -61,10 +62,11 @@ def set_setting(spec: SettingSpec, value: str | None) -> None:
     """Give KEY a value of its own.
 
     A secret is asked for, or read from standard input where VALUE is "-": other users of this machine see what is on a
-    command line.
+    command line. Of a certificate VALUE is the name of its PEM file, or "-".
     """
     state = current_state()
-    _save(state, spec, _secret(value) if spec.kind == "secret" else _given(spec, value))
+    read = {"secret": _secret, "certificate": _certificate}.get(spec.kind)
+    _save(state, spec, read(value) if read else _given(spec, value))
 
 
 @settings_cli.command("unset")
@@ -105,6 +107,26 @@ def _secret(value: str | None) -> str:
         return str(click.prompt("Value", hide_input=True))
     if value != "-":
         raise click.UsageError('A secret does not belong on the command line. Leave it out, or pipe it in and say "-".')
+    return _piped()
+
+
+def _certificate(value: str | None) -> str:
+    """Return the PEM text of a file or of standard input."""
+    if value is None:
+        raise click.UsageError('Name the PEM file with the private key and its certificate, or pipe it in and say "-".')
+    if value == "-":
+        return _piped()
+    try:
+        return Path(value).read_text(encoding="utf-8")
+    except OSError as exc:
+        raise click.ClickException(f"{value} cannot be read: {exc.strerror}.") from None
+    except UnicodeDecodeError:
+        raise click.ClickException(
+            f"{value} is not PEM. Turn a PFX file into it: openssl pkcs12 -in app.pfx -nodes -out app.pem"
+        ) from None
+
+
+def _piped() -> str:
     piped = sys.stdin.read().strip()
     if not piped:
         raise click.ClickException("Nothing came on standard input.")
@@ -118,7 +140,9 @@ def _line(snapshot: Snapshot, spec: SettingSpec) -> str:
 
 def _as_json(snapshot: Snapshot, spec: SettingSpec) -> dict[str, Any]:
     return {
-        "value": _value(snapshot, spec) if spec.kind in {"secret", "date"} else snapshot.effective(spec.key).value,
+        "value": _value(snapshot, spec)
+        if spec.is_secret or spec.kind == "date"
+        else snapshot.effective(spec.key).value,
         "source": _source(snapshot, spec),
         "is_locked": snapshot.deployment.is_locked(spec.key),
     }
@@ -136,7 +160,8 @@ def _value(snapshot: Snapshot, spec: SettingSpec) -> str:
         return f"stored, but unreadable: {exc}"
     if value is None or value == "":
         return ""
-    if spec.kind == "secret":
-        prefix = snapshot.deployment.shown_prefix(str(value))
-        return f"stored, starts with {prefix}" if prefix else "stored"
+    if spec.is_secret:
+        mark = snapshot.deployment.shown_mark(spec, str(value))
+        said = f"thumbprint {mark}" if spec.kind == "certificate" else f"starts with {mark}"
+        return f"stored, {said}" if mark else "stored"
     return ("on" if value else "off") if isinstance(value, bool) else str(value)

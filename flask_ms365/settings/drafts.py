@@ -5,6 +5,7 @@ A secret that was typed cannot be shown again, so without this it would have to 
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,10 +16,11 @@ from sqlalchemy import delete, select
 from flask_ms365.crypto import Keyring
 from flask_ms365.models import SettingsDraft, write_transaction
 from flask_ms365.models.base import AnySession
+from flask_ms365.settings.catalog import CATALOG
 from flask_ms365.settings.values import USE_DEFAULT, Changes, UseDefault
 
 _LIFE = timedelta(minutes=15)
-_SECRET = "client_secret"
+_SECRETS = [spec.key for spec in CATALOG if spec.is_secret]
 
 
 @dataclass(kw_only=True)
@@ -33,13 +35,13 @@ class Drafts:
         """Store ``changes``, secrets sealed, and return what names them to ``user_id`` alone."""
         draft_id, now = secrets.token_hex(16), self.clock()
         texts = {key: None if isinstance(value, UseDefault) else value for key, value in changes.items()}
-        secret = texts.pop(_SECRET) if texts.get(_SECRET) else None
+        typed = {key: texts[key] for key in _SECRETS if texts.get(key)}
         draft = SettingsDraft(
             id=draft_id,
             user_id=user_id,
             version=version,
-            changes=texts,
-            sealed=self.keyring.seal(secret, _context(draft_id)) if secret else None,
+            changes={**texts, **dict.fromkeys(typed, True)},  # in place of each secret: it lies apart
+            sealed=self.keyring.seal(json.dumps([*typed.values()]), _context(draft_id)) if typed else None,
             expires_at=now + _LIFE,
         )
         with write_transaction(self.session):
@@ -56,7 +58,8 @@ class Drafts:
                 return None
             texts, version = dict(draft.changes), draft.version
             if draft.sealed:
-                texts[_SECRET] = self.keyring.open(draft.sealed, _context(draft_id))
+                typed = json.loads(self.keyring.open(draft.sealed, _context(draft_id)))
+                texts |= zip((key for key in _SECRETS if texts.get(key) is True), typed, strict=True)
             self.session.delete(draft)
         return {key: USE_DEFAULT if text is None else text for key, text in texts.items()}, version
 

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from flask_ms365.errors import NotConfigured
 from flask_ms365.identity.clouds import CLOUDS
-from flask_ms365.identity.credentials import ClientSecret
+from flask_ms365.identity.credentials import ClientCertificate, ClientSecret, Credential, FederatedToken
 from flask_ms365.identity.registration import AppRegistration
-from flask_ms365.settings.catalog import CREDENTIALS, spec_of
+from flask_ms365.settings.catalog import spec_of
 from flask_ms365.settings.service import Settings
 from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.words import Words
 
+Clock = Callable[[], datetime]
+
 
 def app_registration(settings: Settings, config: Mapping[str, Any]) -> AppRegistration:
     """Return the registration as the settings are now; raise :exc:`NotConfigured` or an EncryptionError."""
-    snapshot = settings.read()
-    row, previous = snapshot.stored("client_secret"), snapshot.previous_secret()
-    registration = registration_of(snapshot, config)
+    snapshot, clock = settings.read(), settings.clock
+    registration, key = registration_of(snapshot, config, clock), snapshot.credential_key
+    row, previous = snapshot.stored(key), snapshot.previous(key)
     if row is None or previous is None:
         return registration
-    return registration.with_previous(ClientSecret(previous), partial(settings.secret_worked, str(row.sealed)))
+    old = _credential(snapshot.credential_kind, previous, clock)
+    return registration.with_previous(old, partial(settings.credential_worked, key, str(row.sealed)))
 
 
-def registration_of(snapshot: Snapshot, config: Mapping[str, Any]) -> AppRegistration:
-    """Return client id, secret and tenant with the origins of their cloud; raise :exc:`NotConfigured`.
+def registration_of(snapshot: Snapshot, config: Mapping[str, Any], clock: Clock) -> AppRegistration:
+    """Return client id, credential and tenant with the origins of their cloud; raise :exc:`NotConfigured`.
 
     ``MS365_AUTHORITY_URL`` and ``MS365_GRAPH_URL`` take the place of the cloud's origins.
     """
@@ -36,13 +40,26 @@ def registration_of(snapshot: Snapshot, config: Mapping[str, Any]) -> AppRegistr
         raise NotConfigured(
             Words("Microsoft 365 is not set up yet: %(label)s is missing on the settings page.", label=missing[0])
         )
-    values = {key: str(snapshot.effective(key).value) for key in (*CREDENTIALS, "cloud")}
-    cloud = CLOUDS[values["cloud"]]
+    client_id, tenant, cloud = (str(snapshot.effective(key).value) for key in ("client_id", "tenant_id", "cloud"))
     return AppRegistration(
-        client_id=values["client_id"],
-        credential=ClientSecret(values["client_secret"]),
-        tenant=values["tenant_id"],
-        authority=config["MS365_AUTHORITY_URL"] or cloud.login,
-        graph=config["MS365_GRAPH_URL"] or cloud.graph,
-        cloud=cloud.key,
+        client_id=client_id,
+        credential=credential_of(snapshot, clock),
+        tenant=tenant,
+        authority=config["MS365_AUTHORITY_URL"] or CLOUDS[cloud].login,
+        graph=config["MS365_GRAPH_URL"] or CLOUDS[cloud].graph,
+        cloud=cloud,
     )
+
+
+def credential_of(snapshot: Snapshot, clock: Clock) -> Credential:
+    """Return the credential in use, which must be there; raise an EncryptionError where it cannot be opened."""
+    kind = snapshot.credential_kind
+    is_file = kind == "federated"
+    value = snapshot.deployment.token_file if is_file else str(snapshot.effective(snapshot.credential_key).value)
+    return _credential(kind, value, clock)
+
+
+def _credential(kind: str, value: str, clock: Clock) -> Credential:
+    if kind == "certificate":
+        return ClientCertificate(value, clock)
+    return FederatedToken(value) if kind == "federated" else ClientSecret(value)

@@ -1,4 +1,4 @@
-"""Tell the host in time that the client secret expires: by a signal, once for each threshold, from any process."""
+"""Tell the host in time that its credential expires: by a signal, once for each threshold, from any process."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from datetime import date, datetime
 from flask import Flask
 
 from flask_ms365 import signals
+from flask_ms365.errors import EncryptionError
+from flask_ms365.identity.certificate import read_certificate
+from flask_ms365.identity.credentials import FederatedToken
 from flask_ms365.models.base import AnySession
 from flask_ms365.settings.expiry import Expiry, expiry
 from flask_ms365.settings.service import Settings
@@ -16,12 +19,30 @@ from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.told import tell
 
 
-def secret_expiry(snapshot: Snapshot, today: date) -> Expiry | None:
-    """Return how long the client secret has; None where there is none, or nobody said when it ends."""
-    expires_on = snapshot.effective("client_secret_expires_on").value
-    if not isinstance(expires_on, date) or not snapshot.is_set("client_secret"):
+def credential_expiry(snapshot: Snapshot, now: datetime) -> Expiry | None:
+    """Return how long the credential in use has; None where there is none, or nobody said when it ends."""
+    kind = snapshot.credential_kind
+    if not snapshot.has_credential:
         return None
-    return expiry(expires_on, today)
+    if kind == "federated":
+        return _stale(FederatedToken(snapshot.deployment.token_file), now)
+    ends = (
+        _certificate_ends(snapshot) if kind == "certificate" else snapshot.effective("client_secret_expires_on").value
+    )
+    return expiry(ends, now.date(), kind=kind) if isinstance(ends, date) else None
+
+
+def _certificate_ends(snapshot: Snapshot) -> date | None:
+    """Return its last day, which nobody has to type."""
+    try:
+        return read_certificate(str(snapshot.effective("client_certificate").value)).expires_on
+    except EncryptionError:  # told elsewhere
+        return None
+
+
+def _stale(token: FederatedToken, now: datetime) -> Expiry | None:
+    ended = token.valid_until
+    return expiry(ended.date(), now.date(), kind="federated") if ended and ended <= now else None
 
 
 @dataclass(kw_only=True)
@@ -38,11 +59,8 @@ class Reminder:
     def remind(self) -> None:
         """Send the signal if a threshold was passed that nobody was told of."""
         now = self.clock()
-        expires_on = self.settings.effective("client_secret_expires_on").value
-        if not isinstance(expires_on, date):
-            return
-        due = expiry(expires_on, now.date())
-        if due.threshold is None or due.subject == self._told or not self.settings.read().is_set("client_secret"):
+        due = credential_expiry(self.settings.read_values(), now)
+        if due is None or due.threshold is None or due.subject == self._told:
             return
         is_first, self._told = tell(self.session, due.subject, at=now), due.subject
         if is_first:

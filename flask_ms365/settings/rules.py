@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from flask_ms365.errors import EncryptionError, InvalidSettings
-from flask_ms365.settings.catalog import CREDENTIALS, spec_of
+from flask_ms365.identity.certificate import read_certificate
+from flask_ms365.settings.catalog import SettingSpec, spec_of
 from flask_ms365.settings.deployment import Deployment
 from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.settings.values import USE_DEFAULT, Changes, UseDefault
@@ -14,13 +16,13 @@ from flask_ms365.words import Words
 _EXPIRY = "client_secret_expires_on"
 
 
-def candidate(before: Snapshot, changes: Changes) -> Snapshot:
+def candidate(before: Snapshot, changes: Changes, *, today: date) -> Snapshot:
     """Return the settings with ``changes``; raise :exc:`InvalidSettings` with a problem for each refused key."""
     problems: dict[str, str] = {}
     checked: dict[str, str | UseDefault] = {}
     for key, value in changes.items():
         try:
-            checked[key] = _checked(before.deployment, key, value)
+            checked[key] = _checked(before.deployment, key, value, today)
         except ValueError as exc:
             problems[key] = exc.args[0]
     after = before.with_changes(checked)
@@ -42,31 +44,33 @@ def differs(before: Snapshot, after: Snapshot, key: str) -> bool:
     row, value = before.stored(key), after.changes[key]
     if isinstance(value, UseDefault) or row is None:
         return row is not None or not isinstance(value, UseDefault)
-    return spec_of(key).kind == "secret" or row.value != value
+    return spec_of(key).is_secret or row.value != value
 
 
 def told(snapshot: Snapshot, key: str) -> Any:
     """Return an override as the audit log tells it: text, null for none, and of a secret no more than pages show."""
+    spec = spec_of(key)
     own, row = snapshot.own(key), snapshot.stored(key)
     if isinstance(own, UseDefault) or (own is None and row is None):
         return None
-    if spec_of(key).kind != "secret":
+    if not spec.is_secret:
         return own if own is not None else row and row.value
+    name = "thumbprint" if spec.kind == "certificate" else "starts_with"
     try:
-        return {"starts_with": snapshot.deployment.shown_prefix(str(snapshot.effective(key).value))}
+        return {name: snapshot.deployment.shown_mark(spec, str(snapshot.effective(key).value))}
     except EncryptionError:  # sealed with a key that is not here
-        return {"starts_with": ""}
+        return {name: ""}
 
 
 def told_default(snapshot: Snapshot, key: str) -> str | None:
     """Return what *Use default* gives now, as text: the audit log must not change when ``app.config`` does."""
     value = snapshot.inherited(key).value
-    if value is None or spec_of(key).kind == "secret":
+    if value is None or spec_of(key).is_secret:
         return None
     return str(int(value) if isinstance(value, bool) else value)
 
 
-def _checked(deployment: Deployment, key: str, value: str | UseDefault) -> str | UseDefault:
+def _checked(deployment: Deployment, key: str, value: str | UseDefault, today: date) -> str | UseDefault:
     """Return what may be stored; raise ValueError with what to do."""
     spec = spec_of(key)
     if deployment.is_locked(key):
@@ -78,7 +82,21 @@ def _checked(deployment: Deployment, key: str, value: str | UseDefault) -> str |
         has_default = deployment.inherited(key).value is not None
         missing = Words("Enter the %(label)s, or tick Use default", label=spec.label)
         raise ValueError(missing if has_default else Words("Enter the %(label)s", label=spec.label))
+    _refuse_useless(deployment, spec, text, today)
     return text
+
+
+def _refuse_useless(deployment: Deployment, spec: SettingSpec, text: str, today: date) -> None:
+    """Raise ValueError for what has the right shape and could never work."""
+    if spec.kind == "certificate" and text and (ended := read_certificate(text).expires_on) < today:
+        raise ValueError(Words("This certificate expired on %(day)s. Make a new one", day=ended.isoformat()))
+    if spec.key == "credential" and text == "federated" and not deployment.token_file:
+        raise ValueError(
+            Words(
+                "The deployment names no file of a federated token yet. "
+                "Set MS365_FEDERATED_TOKEN_FILE in app.config, then choose it here"
+            )
+        )
 
 
 def _problems_together(before: Snapshot, after: Snapshot) -> dict[str, str]:
@@ -88,11 +106,14 @@ def _problems_together(before: Snapshot, after: Snapshot) -> dict[str, str]:
         return {}
     if not before.is_sync_on:
         return {"email_sync": _needs(missing)}
-    return {
-        key: Words("Emails sync is on and needs the %(label)s. Switch it off first", label=spec_of(key).label)
-        for key in missing
-        if before.is_set(key)
-    }
+    return {key: _still_needed(before, key) for key in missing if key not in before.missing_credentials}
+
+
+def _still_needed(before: Snapshot, key: str) -> Words:
+    label = spec_of(key).label
+    if before.is_set(key):
+        return Words("Emails sync is on and needs the %(label)s. Switch it off first", label=label)
+    return Words("Emails sync is on and would need the %(label)s. Add it in the same save", label=label)
 
 
 def _needs(missing: list[str]) -> str:
@@ -100,6 +121,6 @@ def _needs(missing: list[str]) -> str:
     labels = {f"label{number}": spec_of(key).label for number, key in enumerate(missing, 1)}
     if len(missing) == 1:
         return Words("Emails sync needs %(label1)s first", **labels)
-    if len(missing) == len(CREDENTIALS):
+    if len(missing) == 3:
         return Words("Emails sync needs %(label1)s, %(label2)s, %(label3)s first", **labels)
     return Words("Emails sync needs %(label1)s, %(label2)s first", **labels)

@@ -23,6 +23,7 @@ from flask_ms365.settings.values import Changes, Effective, TheirChange, UseDefa
 
 _log = logging.getLogger(__name__)
 
+_FRESH = {"populate_existing": True}
 _LOOK_BACK = 200  # saves of single settings
 
 
@@ -41,7 +42,7 @@ class Settings:
         self._app = app
         self._session = session
         self._keyring = keyring
-        self._clock = clock
+        self.clock = clock
         self._after_toggle = after_toggle
         self.deployment = Deployment(app.config)
 
@@ -54,15 +55,16 @@ class Settings:
 
     def read(self) -> Snapshot:
         """Return all settings at once: two small statements."""
-        fresh = {"populate_existing": True}
-        rows = self._session.scalars(select(Setting), execution_options=fresh).all()
-        version = self._session.scalar(select(SettingsVersion), execution_options=fresh)
-        by_key = {row.key: row for row in rows}
-        return Snapshot(by_key, version, deployment=self.deployment, keyring=self._keyring)
+        version = self._session.scalar(select(SettingsVersion), execution_options=_FRESH)
+        return self._snapshot(version)
+
+    def read_values(self) -> Snapshot:
+        """Return all settings without their version, for those who only look: one small statement."""
+        return self._snapshot(None)
 
     def candidate(self, changes: Changes) -> Snapshot:
         """Return the settings as a save would leave them; raise :exc:`InvalidSettings` with a problem for each key."""
-        return rules.candidate(self.read(), changes)
+        return rules.candidate(self.read(), changes, today=self.clock().date())
 
     def save(self, changes: Changes, *, version: int | None = None, actor: str | None = None) -> list[str]:
         """Store overrides and delete those that are to use the default, all or none; return the changed keys.
@@ -75,13 +77,14 @@ class Settings:
             if version is not None and version != row.version:
                 raise SettingsChanged
             before = self.read()
-            after = rules.candidate(before, rules.with_consequences(before, changes))
+            changes = rules.with_consequences(before, changes)
+            after = rules.candidate(before, changes, today=self.clock().date())
             was_on, is_on = before.is_sync_on, after.is_sync_on
             changed = [key for key in after.changes if rules.differs(before, after, key)]
-            previous = self._overlap(before, after)  # first of all: what is written shows in ``before`` too
+            overlap = self._overlap(before, after)  # first of all: what is written shows in ``before`` too
             for key in changed:
                 self._audit(before, after, key, actor, row.version + 1)
-                self._write(before, after, key, previous, actor)
+                self._write(before, after, key, overlap.get(key), actor)
             row.version += bool(changed)
         self._announce(changed, was_on, is_on, actor)
         return changed
@@ -116,19 +119,24 @@ class Settings:
             row = self._lock_version()
             row.confirmed_base_url = url
             row.version += 1
-            audit.record(self._session, "base_url.confirmed", at=self._clock(), actor=actor, target=url)
+            audit.record(self._session, "base_url.confirmed", at=self.clock(), actor=actor, target=url)
 
-    def secret_worked(self, sealed: str) -> None:
-        """Forget the secret that ``sealed`` replaced: Microsoft has taken the new one.
+    def credential_worked(self, key: str, sealed: str) -> None:
+        """Forget what ``sealed`` replaced as the secret of ``key``: Microsoft has taken the new one.
 
         What it gave for it must not be lost over this, so a database that fails is left to the next answer.
         """
-        worked = update(Setting).where(Setting.key == "client_secret", Setting.sealed == sealed).values(previous=None)
+        worked = update(Setting).where(Setting.key == key, Setting.sealed == sealed).values(previous=None)
         try:
             with write_transaction(self._session):
                 self._session.execute(worked.execution_options(synchronize_session=False))
         except SQLAlchemyError as exc:
-            _log.warning("secret.kept", extra={"event": "secret.kept", "error": type(exc).__name__})
+            _log.warning("credential.kept", extra={"event": "credential.kept", "error": type(exc).__name__})
+
+    def _snapshot(self, version: SettingsVersion | None) -> Snapshot:
+        rows = self._session.scalars(select(Setting), execution_options=_FRESH)
+        by_key = {row.key: row for row in rows}
+        return Snapshot(by_key, version, deployment=self.deployment, keyring=self._keyring)
 
     def _write(self, before: Snapshot, after: Snapshot, key: str, previous: str | None, actor: str | None) -> None:
         """Write one override, or delete it."""
@@ -140,21 +148,26 @@ class Settings:
             row = Setting(key=key)
             self._session.add(row)
         row.value, row.sealed, row.previous = value, None, None
-        if spec_of(key).kind == "secret" and value:
+        if spec_of(key).is_secret and value:
             row.value, row.sealed = None, self._keyring.seal(value, secret_context(key))
             row.previous = previous
-        row.changed_at, row.changed_by = self._clock(), actor
+        row.changed_at, row.changed_by = self.clock(), actor
 
-    def _overlap(self, before: Snapshot, after: Snapshot) -> str | None:
-        """Return the last secret known to be good, sealed, where it may serve until the new one has worked."""
-        new = after.changes.get("client_secret")
-        if not new or isinstance(new, UseDefault) or before.app_identity != after.app_identity:
-            return None
+    def _overlap(self, before: Snapshot, after: Snapshot) -> dict[str, str]:
+        """Return the last credential known to be good, sealed, where it may serve until the new one has worked.
+
+        It is the one in use, of the same app and kind.
+        """
+        key = after.credential_key
+        new = after.changes.get(key)
+        is_same_app = before.app_identity == after.app_identity and before.credential_key == key
+        if not new or isinstance(new, UseDefault) or not spec_of(key).is_secret or not is_same_app:
+            return {}
         try:
-            old = before.previous_secret() or before.effective("client_secret").value
+            old = before.previous(key) or before.effective(key).value
         except EncryptionError:
-            return None
-        return self._keyring.seal(str(old), after.previous_context) if old and old != new else None
+            return {}
+        return {key: self._keyring.seal(str(old), after.previous_context(key))} if old and old != new else {}
 
     def _lock_version(self) -> SettingsVersion:
         row = self._session.scalar(select(SettingsVersion).where(SettingsVersion.id == 1).with_for_update())
@@ -176,7 +189,7 @@ class Settings:
             "new": rules.told(after, key),
             "default": rules.told_default(after, key),
         }
-        audit.record(self._session, "setting.saved", at=self._clock(), actor=actor, target=key, version=version, **told)
+        audit.record(self._session, "setting.saved", at=self.clock(), actor=actor, target=key, version=version, **told)
 
     def _announce(self, changed: list[str], was_on: bool, is_on: bool, actor: str | None) -> None:
         if changed:

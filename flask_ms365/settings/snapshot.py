@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from flask_ms365.crypto import Keyring
 from flask_ms365.errors import EncryptionError
 from flask_ms365.models import Setting, SettingsVersion
-from flask_ms365.settings.catalog import CREDENTIALS, spec_of
+from flask_ms365.settings.catalog import HELD_IN, spec_of
 from flask_ms365.settings.deployment import Deployment
 from flask_ms365.settings.values import Changes, Effective, UseDefault
 
@@ -80,16 +80,16 @@ class Snapshot:
             return bool(row.sealed or row.value)
         return self.effective(key).value not in (None, "")
 
-    def previous_secret(self) -> str | None:
-        """Return the client secret that the stored one replaced, while the new one has not worked yet.
+    def previous(self, key: str) -> str | None:
+        """Return the secret that the stored one of ``key`` replaced, while the new one has not worked yet.
 
         It serves the app that it was stored for and no other one, and is not missed where it cannot be opened.
         """
-        row = self.stored("client_secret")
-        if row is None or row.previous is None or self.own("client_secret") is not None:
+        row = self.stored(key)
+        if row is None or row.previous is None or self.own(key) is not None:
             return None
         try:
-            return self._keyring.open(row.previous, self.previous_context)
+            return self._keyring.open(row.previous, self.previous_context(key))
         except EncryptionError:
             return None
 
@@ -98,15 +98,38 @@ class Snapshot:
         """What an app registration is known by; a secret belongs to one."""
         return tuple(str(self.effective(key).value) for key in _APP)
 
+    def previous_context(self, key: str) -> str:
+        """The place that a replaced secret is sealed for."""
+        return f"{secret_context(key, 'previous')}:{'/'.join(self.app_identity)}"
+
     @property
-    def previous_context(self) -> str:
-        """The place that a replaced client secret is sealed for."""
-        return f"{secret_context('client_secret', 'previous')}:{'/'.join(self.app_identity)}"
+    def credential_kind(self) -> str:
+        """What the app proves itself with: ``secret``, ``certificate`` or ``federated``."""
+        return str(self.effective("credential").value)
+
+    @property
+    def credential_key(self) -> str:
+        """The setting that holds the credential in use."""
+        return HELD_IN[self.credential_kind]
+
+    @property
+    def has_credential(self) -> bool:
+        """Tell whether there is what the app is to prove itself with."""
+        return (
+            bool(self.deployment.token_file)
+            if self.credential_kind == "federated"
+            else self.is_set(self.credential_key)
+        )
 
     @property
     def missing_credentials(self) -> list[str]:
         """The keys without which nobody can sign in and nothing can be synced."""
-        return [key for key in CREDENTIALS if not self.is_set(key)]
+        is_there = {
+            "client_id": self.is_set("client_id"),
+            self.credential_key: self.has_credential,
+            "tenant_id": self.is_set("tenant_id"),
+        }
+        return [key for key, is_set in is_there.items() if not is_set]
 
     @property
     def is_sync_on(self) -> bool:

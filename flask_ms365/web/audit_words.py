@@ -55,7 +55,9 @@ def _setting_saved(key: str, detail: dict[str, Any]) -> Words:
         spec = spec_of(key)
     except KeyError:  # of another version of this extension
         return Words("%(label)s: %(old)s → %(new)s", label=visible(key), old=visible(str(old)), new=visible(str(new)))
-    if spec.kind == "secret":
+    if spec.kind == "certificate":
+        return _certificate_saved(spec.label, old, new)
+    if spec.is_secret:
         return _secret_saved(spec.label, old, new)
     default = detail.get("default")
     values = {"old": _value(spec, old, default), "new": _value(spec, new, default)}
@@ -73,6 +75,15 @@ def _secret_saved(label: str, old: Any, new: Any) -> Words:
     if prefix:
         return Words("%(label)s stored, starts with %(prefix)s", label=label, prefix=prefix)
     return Words("%(label)s stored", label=label)
+
+
+def _certificate_saved(label: str, old: Any, new: Any) -> Words:
+    if not new:
+        return Words("%(label)s removed", label=label)
+    values = {"label": label, "thumbprint": visible(new["thumbprint"])}
+    if old:
+        return Words("%(label)s replaced, thumbprint %(thumbprint)s", **values)
+    return Words("%(label)s stored, thumbprint %(thumbprint)s", **values)
 
 
 def _value(spec: SettingSpec, told: str | None, default: str | None) -> str:

@@ -36,7 +36,7 @@ def conflict_with(theirs: Mapping[str, TheirChange], mine: Changes, snapshot: Sn
         conflict.told.append((Words("%(label)s is now", label=spec.label), _saved(spec, change, snapshot)))
         wish = mine.get(key)
         is_mine = wish is not None and _text(wish) not in (change.old, change.new)
-        if wish is not None and is_mine and spec.kind != "secret":
+        if wish is not None and is_mine and not spec.is_secret:
             conflict.choices[key] = _choice(spec, change, wish, snapshot)
         elif not is_mine:
             conflict.shown.update(_controls(spec, snapshot))

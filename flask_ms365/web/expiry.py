@@ -1,4 +1,4 @@
-"""The banner that counts the last days of the client secret, and putting it aside."""
+"""The banner that counts the last days of the credential, and putting it aside."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from flask.typing import ResponseReturnValue
 
 from flask_ms365.errors import MS365Error
 from flask_ms365.permissions import Permission
+from flask_ms365.settings.catalog import HELD_IN
 from flask_ms365.settings.expiry import Expiry
-from flask_ms365.settings.reminder import secret_expiry
+from flask_ms365.settings.reminder import credential_expiry
 from flask_ms365.state import current_state
 from flask_ms365.told import is_told, tell
 from flask_ms365.web.access import is_allowed
@@ -34,6 +35,11 @@ class Banner:
         """The tone of the notice."""
         return "bad" if self.expiry.has_ended else "warn"
 
+    @property
+    def url(self) -> str:
+        """Where the credential is replaced."""
+        return replace_url(self.expiry)
+
 
 def expiry_banner() -> Banner | None:
     """Return the banner for this page and visitor, if there is one; at most one statement beside the settings."""
@@ -48,6 +54,11 @@ def expiry_banner() -> Banner | None:
     return Banner(expiry=due, form=CsrfForm() if user_id else None, page=page)
 
 
+def replace_url(expiry: Expiry) -> str:
+    """Return the place on the settings page where a credential is replaced."""
+    return f"{url_for('.settings')}#{HELD_IN[expiry.kind]}-value"
+
+
 def dismiss() -> ResponseReturnValue:
     """Put the banner aside for this admin, until the next threshold; go back to where it was."""
     state, page = current_state(), request.form.get("page")
@@ -60,8 +71,8 @@ def dismiss() -> ResponseReturnValue:
 
 
 def current_expiry() -> Expiry | None:
-    """Return how long the client secret has, as far as the settings can be read."""
+    """Return how long the credential in use has, as far as the settings can be read."""
     try:
-        return secret_expiry(current_snapshot(), current_state().clock().date())
+        return credential_expiry(current_snapshot(), current_state().clock())
     except MS365Error:  # told elsewhere; a banner must not hide it
         return None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from flask import request
 from flask_wtf import FlaskForm
-from werkzeug.datastructures import MultiDict
+from werkzeug.datastructures import FileStorage, MultiDict
 from wtforms import BooleanField, Form, FormField, HiddenField, PasswordField, SelectField, StringField
 
 from flask_ms365.settings import CATALOG, USE_DEFAULT, Changes, SettingSpec, UseDefault
@@ -20,6 +21,9 @@ except ImportError:  # WTForms 3.3 brought it and deprecated tuples, but wants P
         return value, label
 
 
+_LONGEST_FILE = 200_000  # bytes; more of it is not looked at, and the check says that it is too long
+
+
 class CsrfForm(FlaskForm):  # type: ignore[misc]
     """A button. The token is checked whatever the host's ``WTF_CSRF_ENABLED`` says: these posts change grants."""
 
@@ -30,7 +34,7 @@ class CsrfForm(FlaskForm):  # type: ignore[misc]
 def _value_field(spec: SettingSpec) -> Any:
     if spec.kind == "toggle":
         return BooleanField(spec.label)
-    if spec.kind == "secret":
+    if spec.is_secret:
         return PasswordField(spec.label)
     if spec.kind == "choice":
         return SelectField(spec.label, choices=[_choice(*each) for each in spec.choices], validate_choice=False)
@@ -61,6 +65,16 @@ def can_inherit(snapshot: Snapshot, key: str) -> bool:
     return snapshot.inherited(key).value not in (None, "")
 
 
+def posted() -> Mapping[str, str]:
+    """Return what the request's form holds, with the text of each file that was chosen."""
+    files = {name: _text_of(file) for name, file in request.files.items() if file.filename}
+    return {**request.form, **files}
+
+
+def _text_of(file: FileStorage) -> str:
+    return file.stream.read(_LONGEST_FILE).decode("utf-8", errors="replace")
+
+
 def posted_changes(posted: Mapping[str, str], snapshot: Snapshot) -> Changes:
     """Return what a post asks for; what it does not mention, and what it leaves to somebody else, stays as it is."""
     changes = {}
@@ -76,7 +90,7 @@ def _change(spec: SettingSpec, posted: Mapping[str, str], snapshot: Snapshot) ->
         return USE_DEFAULT
     value = posted.get(f"{spec.key}-value")
     is_absent = snapshot.stored(spec.key) is None
-    if spec.kind == "secret":
+    if spec.is_secret:
         return value or None  # an empty box keeps the stored one
     if spec.kind == "toggle" and not value:
         # a browser sends nothing for an unticked box; off without an override is no new override
@@ -92,7 +106,7 @@ def _shown(spec: SettingSpec, snapshot: Snapshot) -> dict[str, Any]:
     # a toggle that is simply off stays operable; a ticked box in front of it would only be in the way
     is_in_the_way = spec.kind == "toggle" and snapshot.inherited(spec.key).source == "default"
     shown = {"use_default": row is None and can_inherit(snapshot, spec.key) and not is_in_the_way}
-    if spec.kind == "secret":
+    if spec.is_secret:
         return shown
     text = row.value if row else _text(snapshot.inherited(spec.key).value)
     return {**shown, "value": spec.typed(text) if spec.kind == "toggle" else text}

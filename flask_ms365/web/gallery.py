@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from dataclasses import replace
+from datetime import date, datetime, timezone
 from typing import Any, get_args
 
 from flask import current_app, render_template
@@ -19,6 +20,15 @@ _ONE_OF_A_KIND = tuple({spec.kind: spec for spec in CATALOG}.values())
 _FIELD_STATES = ("own", "inherited", "error", "conflict", "locked")
 _SAMPLES = {"text": "contoso.onmicrosoft.com", "choice": "global", "number": "5", "date": "2026-12-05", "toggle": True}
 _STORED = StoredSecret(prefix="aB3", replaced_at=_NOW, replaced_by="ana", is_overlapping=True)
+_STORED_CERTIFICATE = replace(
+    _STORED,
+    prefix="",
+    details=(
+        ("Thumbprint", "8F1C0A7E5B2D9463C1A0E7F85D3B6A9274C0E1FB"),
+        ("Subject", "CN=Mail of app.example.com"),
+        ("Expires on", date(2027, 3, 3)),
+    ),
+)
 
 
 def gallery() -> ResponseReturnValue:
@@ -40,7 +50,7 @@ def _field(spec: SettingSpec, state: str) -> FieldView:
     value = _SAMPLES.get(spec.kind)
     shown = {spec.key: {"use_default": state == "inherited", "value": value}}
     controls: Any = SettingsForm(formdata=None, prefix=state, data=shown)[spec.key].form
-    is_secret, is_locked = spec.kind == "secret", state == "locked"
+    is_secret, is_locked = spec.is_secret, state == "locked"
     return FieldView(
         key=f"{state}-{spec.key}",
         id=controls.value.id,
@@ -55,8 +65,12 @@ def _field(spec: SettingSpec, state: str) -> FieldView:
         inherited="Stored in app.config, starts with aB3" if is_secret else str(value),
         source=f"MS365_{spec.key.upper()} in app.config",
         locked="Set by the deployment (MS365_LOCKED_SETTINGS)." if is_locked else None,
-        stored=_STORED if state in {"own", "error"} else None,
+        stored=_stored(spec) if state in {"own", "error"} else None,
         errors=(f"{spec.label} is not what Microsoft takes.",) if state == "error" else (),
         cautions=("This is unusual, and may still be right.",) if state == "own" else (),
         choice=Choice(theirs=str(value), mine="contoso.com", by="kim", at=_NOW) if state == "conflict" else None,
     )
+
+
+def _stored(spec: SettingSpec) -> StoredSecret:
+    return _STORED_CERTIFICATE if spec.kind == "certificate" else _STORED

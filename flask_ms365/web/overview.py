@@ -16,7 +16,7 @@ from flask_ms365.mailboxes.summary import MOST_COUNTED, Activity, Summary, read_
 from flask_ms365.settings import spec_of
 from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.state import State, current_state
-from flask_ms365.web.expiry import current_expiry
+from flask_ms365.web.expiry import current_expiry, replace_url
 from flask_ms365.web.redirect_uri import redirect_uri
 from flask_ms365.web.setup_steps import present_check
 from flask_ms365.web.snapshot import current_snapshot, current_summary
@@ -78,7 +78,7 @@ def _setup_needs(state: State, snapshot: Snapshot) -> Iterator[Need]:
         text = Words("%(label)s is missing", label=spec_of(key).label)
         yield Need(kind="bad", text=text, link=Words("Enter it"), url=f"{settings}#{key}-value")
     try:
-        snapshot.effective("client_secret")
+        snapshot.effective(snapshot.credential_key)
     except EncryptionError as exc:
         yield Need(kind="bad", text=exc.words, link=Words("Settings"), url=settings)
     if redirect_uri(snapshot).needs_confirmation:
@@ -86,8 +86,9 @@ def _setup_needs(state: State, snapshot: Snapshot) -> Iterator[Need]:
         yield Need(kind="warn", text=text, link=Words("Confirm it"), url=f"{settings}#ms365-redirect-uri")
     expiry = current_expiry()
     if expiry is not None and expiry.threshold is not None:
-        kind, url = "bad" if expiry.has_ended else "warn", f"{settings}#client_secret-value"
-        yield Need(kind=kind, text=expiry.words, link=Words("Replace it now"), url=url)
+        kind = "bad" if expiry.has_ended else "warn"
+        link = Words("Look at it") if expiry.kind == "federated" else Words("Replace it now")
+        yield Need(kind=kind, text=expiry.words, link=link, url=replace_url(expiry))
 
 
 def _mailbox_needs(summary: Summary) -> Iterator[Need]:

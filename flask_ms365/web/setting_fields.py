@@ -8,20 +8,33 @@ from datetime import datetime
 from typing import Any
 
 from flask_ms365.errors import EncryptionError
-from flask_ms365.settings import CATALOG, Effective, SettingSpec
+from flask_ms365.identity.certificate import read_certificate
+from flask_ms365.settings import CATALOG, Effective, SettingSpec, spec_of
 from flask_ms365.settings.cautions import cautions
 from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.settings.values import Source
+from flask_ms365.state import current_state
 from flask_ms365.web.forms import CsrfForm, can_inherit
 from flask_ms365.web.snapshot import current_summary
 from flask_ms365.words import Words, counted
 
+# the settings that belong to one kind of credential
+_OF_KIND = {
+    "client_secret": "secret",
+    "client_secret_expires_on": "secret",
+    "client_certificate": "certificate",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class StoredSecret:
-    """What the page says of a secret that is stored. ``is_overlapping``: the one before it may still serve."""
+    """What the page says of a secret that is stored. ``is_overlapping``: the one before it may still serve.
+
+    ``details`` are what may be known of a certificate: labels and values.
+    """
 
     prefix: str
+    details: Sequence[tuple[str, object]] = ()
     replaced_at: datetime
     replaced_by: str | None
     is_overlapping: bool
@@ -60,13 +73,16 @@ class FieldView:
     # what a change would mean for the mailboxes there are
     impact: str = ""
     choice: Choice | None = None
+    # the kind of credential that it belongs to; and where another one is in use, a sentence that says so
+    of_kind: str = ""
+    unused: str = ""
 
 
 def field_views(
     snapshot: Snapshot, form: CsrfForm, *, problems: Mapping[str, str], choices: Mapping[str, Choice]
 ) -> dict[str, FieldView]:
     """Return the fields by setting, in the order of the catalog."""
-    pointed_out, mailboxes = cautions(snapshot), current_summary().connected
+    pointed_out, mailboxes = cautions(snapshot, current_state().clock()), current_summary().connected
     return {
         spec.key: _view(
             spec,
@@ -86,8 +102,10 @@ def shown_value(spec: SettingSpec, effective: Effective, snapshot: Snapshot) -> 
     value = effective.value
     if value is None or value == "":
         return Words("Not set")
-    if spec.kind == "secret":
-        return _secret_in_words(snapshot.deployment.shown_prefix(str(value)), effective.source)
+    if spec.is_secret:
+        mark = snapshot.deployment.shown_mark(spec, str(value))
+        in_words = _certificate_in_words if spec.kind == "certificate" else _secret_in_words
+        return in_words(mark, effective.source)
     if spec.kind == "toggle":
         return Words("On") if value else Words("Off")
     if spec.kind == "choice":
@@ -130,6 +148,12 @@ def _secret_in_words(prefix: str, source: Source) -> Words:
     return Words("Stored in app.config, starts with %(prefix)s", prefix=prefix)
 
 
+def _certificate_in_words(thumbprint: str, source: Source) -> Words:
+    if source == "stored":
+        return Words("Stored, thumbprint %(thumbprint)s", thumbprint=thumbprint)
+    return Words("Stored in app.config, thumbprint %(thumbprint)s", thumbprint=thumbprint)
+
+
 def _view(spec: SettingSpec, snapshot: Snapshot, form: CsrfForm, **more: Any) -> FieldView:
     is_locked = snapshot.deployment.is_locked(spec.key)
     controls = None if is_locked else form[spec.key].form
@@ -148,9 +172,19 @@ def _view(spec: SettingSpec, snapshot: Snapshot, form: CsrfForm, **more: Any) ->
         inherited=shown_value(spec, inherited, snapshot),
         source=_source(spec, inherited, snapshot),
         locked=Words("Set by the deployment (MS365_LOCKED_SETTINGS).") if is_locked else None,
-        stored=_stored_secret(spec, snapshot) if spec.kind == "secret" else None,
+        stored=_stored_secret(spec, snapshot) if spec.is_secret else None,
+        of_kind=_OF_KIND.get(spec.key, ""),
+        unused=_unused(spec.key, snapshot),
         **more,
     )
+
+
+def _unused(key: str, snapshot: Snapshot) -> str:
+    """Say that a field belongs to a credential that is not in use: without JavaScript all of them are shown."""
+    kind = snapshot.credential_kind
+    if _OF_KIND.get(key, kind) == kind:
+        return ""
+    return Words("Not in use while the credential is: %(kind)s.", kind=dict(spec_of("credential").choices)[kind])
 
 
 def _source(spec: SettingSpec, inherited: Effective, snapshot: Snapshot) -> str:
@@ -164,12 +198,24 @@ def _stored_secret(spec: SettingSpec, snapshot: Snapshot) -> StoredSecret | None
     if row is None or not row.sealed:
         return None
     try:
-        prefix = snapshot.deployment.shown_prefix(str(snapshot.effective(spec.key).value))
+        value = str(snapshot.effective(spec.key).value)
     except EncryptionError:
-        prefix = ""  # sealed with a key that is not here: stored, but locked
+        value = ""  # sealed with a key that is not here: stored, but locked
+    is_certificate = spec.kind == "certificate"
     return StoredSecret(
-        prefix=prefix,
+        prefix="" if is_certificate else snapshot.deployment.shown_mark(spec, value),
+        details=certificate_details(value) if is_certificate and value else (),
         replaced_at=row.changed_at,
         replaced_by=row.changed_by,
-        is_overlapping=snapshot.previous_secret() is not None,
+        is_overlapping=snapshot.previous(spec.key) is not None,
+    )
+
+
+def certificate_details(pem: str) -> Sequence[tuple[str, object]]:
+    """Return what may be known of a certificate: how Entra names it, whose it is, and its last day."""
+    certificate = read_certificate(pem)
+    return (
+        (Words("Thumbprint"), certificate.thumbprint),
+        (Words("Subject"), certificate.subject),
+        (Words("Expires on"), certificate.expires_on),
     )

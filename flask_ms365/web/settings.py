@@ -11,13 +11,13 @@ from flask.typing import ResponseReturnValue
 from flask_ms365.check import StepResult
 from flask_ms365.check.runs import Run
 from flask_ms365.errors import EncryptionError, InvalidSettings, NoEncryptionKey, NotConfigured, SettingsChanged
-from flask_ms365.settings import CATALOG, Changes
+from flask_ms365.settings import CATALOG, USE_DEFAULT, Changes, spec_of
 from flask_ms365.settings.registration import registration_of
 from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.state import State, current_state
 from flask_ms365.web.check import present_address
 from flask_ms365.web.conflict import Conflict, conflict_with
-from flask_ms365.web.forms import CsrfForm, posted_changes, settings_form
+from flask_ms365.web.forms import CsrfForm, posted, posted_changes, settings_form
 from flask_ms365.web.redirect_uri import present_base_url, redirect_uri
 from flask_ms365.web.setting_fields import Choice, field_views
 from flask_ms365.web.snapshot import current_snapshot, fresh_snapshot
@@ -41,16 +41,16 @@ def settings() -> ResponseReturnValue:
 
 
 def _save(state: State, snapshot: Snapshot, form: CsrfForm) -> ResponseReturnValue:
-    changes = posted_changes(request.form, snapshot)
+    changes = posted_changes(posted(), snapshot)
     refusal = _store(state, changes, _version(form))
     return refusal or redirect(url_for(".settings", saved=fresh_snapshot().version), 303)
 
 
 def _save_and_check(state: State, snapshot: Snapshot, form: CsrfForm) -> ResponseReturnValue:
     """Ask Microsoft first; what does not work there is saved only when the admin says so."""
-    changes = posted_changes(request.form, snapshot)
+    changes = posted_changes(posted(), snapshot)
     try:
-        registration = registration_of(state.settings.candidate(changes), current_app.config)
+        registration = registration_of(state.settings.candidate(changes), current_app.config, state.clock)
     except InvalidSettings as exc:
         return _page(snapshot, form, problems=exc.problems)
     except (NotConfigured, EncryptionError) as exc:
@@ -100,7 +100,9 @@ def _store(state: State, changes: Changes, version: int) -> ResponseReturnValue 
     except InvalidSettings as exc:
         problems = exc.problems
     except EncryptionError as exc:
-        problems = {"client_secret": exc.args[0]}
+        problems = {
+            key: exc.args[0] for key, value in changes.items() if spec_of(key).is_secret and value != USE_DEFAULT
+        }
     snapshot = fresh_snapshot()
     return _page(snapshot, settings_form(snapshot), problems=problems)
 
@@ -180,7 +182,7 @@ def _locked_secrets(snapshot: Snapshot) -> list[Notice]:
     """Tell of secrets that are stored and cannot be opened; nothing overwrites them but a new value."""
     notices = []
     for spec in CATALOG:
-        if spec.kind == "secret":
+        if spec.is_secret:
             try:
                 snapshot.effective(spec.key)
             except EncryptionError as exc:

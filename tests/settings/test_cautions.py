@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
 import pytest
 
 from flask_ms365.settings.cautions import cautions
@@ -14,7 +16,8 @@ SECRET = "aB38Q~" + "x" * 34
 def pointed_out(host: Host, **changes: str) -> dict[str, list[str]]:
     with host.app.app_context():
         host.ms365.settings.save(changes)
-        return {key: [str(each) for each in found] for key, found in cautions(host.ms365.settings.read()).items()}
+        found = cautions(host.ms365.settings.read(), datetime.now(timezone.utc))
+        return {key: [str(each) for each in words] for key, words in found.items()}
 
 
 def test_usual_values_are_no_cause_for_caution(host: Host) -> None:

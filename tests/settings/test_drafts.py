@@ -10,6 +10,7 @@ from sqlalchemy import select
 from flask_ms365.errors import NoEncryptionKey
 from flask_ms365.models import SettingsDraft
 from flask_ms365.settings import USE_DEFAULT, Changes
+from tests.certificates import certificate
 from tests.conftest import Clock, Host
 from tests.hosts.bare import bare_host
 
@@ -61,7 +62,16 @@ def test_the_secret_of_a_draft_is_sealed(host: Host) -> None:
     keep(host)
     with host.app.app_context():
         draft = host.app.extensions["sqlalchemy"].session.scalars(select(SettingsDraft)).one()
-        assert ("client_secret" in draft.changes, SECRET in f"{draft.changes}{draft.sealed}") == (False, False)
+        assert (draft.changes["client_secret"], SECRET in f"{draft.changes}{draft.sealed}") == (True, False)
+
+
+def test_a_certificate_is_sealed_beside_the_secret_and_both_come_back(host: Host) -> None:
+    changes: Changes = {"client_certificate": certificate(), "credential": "certificate", **CHANGES}
+    draft_id = keep(host, changes)
+    with host.app.app_context():
+        draft = host.app.extensions["sqlalchemy"].session.scalars(select(SettingsDraft)).one()
+        assert ("PRIVATE KEY" in str(draft.changes), SECRET in str(draft.changes)) == (False, False)
+    assert take(host, draft_id) == (changes, 3)
 
 
 def test_without_an_encryption_key_no_secret_is_kept(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def test_each_secret_is_sealed_for_its_own_column(replaced: Host) -> None:
         row = session_of(replaced).get_one(Setting, "client_secret")
         row.sealed, row.previous = row.previous, row.sealed
         session_of(replaced).commit()
-        assert replaced.ms365.settings.read().previous_secret() is None
+        assert replaced.ms365.settings.read().previous("client_secret") is None
     assert FIRST not in f"{row.sealed} {row.previous}"
 
 
@@ -221,7 +221,7 @@ def test_a_database_that_fails_does_not_lose_what_microsoft_gave(
     with replaced.app.app_context(), monkeypatch.context() as patch:
         patch.setattr(session_of(replaced)(), "commit", fail)
         registration.credential_worked()
-    assert "secret.kept" in caplog.text
+    assert "credential.kept" in caplog.text
 
     works(replaced)
     assert secrets(replaced) == (SECOND, None)

@@ -15,6 +15,7 @@ from flask_ms365.crypto import generate_key
 from flask_ms365.errors import ConfigurationError, InvalidSettings, KeyMissing, NoEncryptionKey, SettingsChanged
 from flask_ms365.models import AuditEvent, Setting
 from flask_ms365.settings import CATALOG, USE_DEFAULT, Effective, UseDefault
+from tests.certificates import certificate
 from tests.conftest import Host, HostFactory
 from tests.hosts.bare import bare_host
 
@@ -59,8 +60,10 @@ def test_a_stored_value_holds_over_that_of_the_deployment(make_host: HostFactory
 def test_use_default_brings_the_deployments_value_back(make_host: HostFactory, spec: Any) -> None:
     given = {**CREDENTIALS, "cloud": "usgov", "email_sync": "1", "sync_interval": "15"}
     given |= {"client_secret_expires_on": "2027-11-25", "sync_since": "30"}
+    given |= {"credential": "certificate", "client_certificate": certificate("Given")}
     other = {**CREDENTIALS, "tenant_id": "fabrikam.com", "cloud": "china", "email_sync": "0", "sync_interval": "30"}
     other |= {"client_secret_expires_on": "2028-11-25", "sync_since": "60"}
+    other |= {"credential": "secret", "client_certificate": certificate("Other")}
     host = make_host(**{f"MS365_{key.upper()}": value for key, value in given.items()})
     save(host, {spec.key: other[spec.key]})
     save(host, {spec.key: USE_DEFAULT})

@@ -8,6 +8,7 @@ import pytest
 
 from flask_ms365.crypto import generate_key
 from flask_ms365.settings import CATALOG
+from tests.certificates import certificate
 from tests.conftest import Host, HostFactory
 from tests.hosts.bare import bare_host
 from tests.visitor import Visitor, controls
@@ -38,6 +39,7 @@ DEFAULTS = {
     "MS365_CLIENT_ID": FILLED_IN["client_id-value"],
     "MS365_CLIENT_SECRET": SECRET,
     "MS365_CLIENT_SECRET_EXPIRES_ON": "2027-03-01",
+    "MS365_CLIENT_CERTIFICATE": certificate(),
     "MS365_TENANT_ID": "contoso.com",
 }
 
@@ -52,7 +54,7 @@ def test_each_setting_has_its_own_use_default_box(make_host: HostFactory) -> Non
 
 
 def test_there_is_no_box_where_there_is_nothing_to_inherit(visitor: Visitor) -> None:
-    assert boxes_on(visitor.get(SETTINGS).text) == ["cloud", "email_sync", "sync_interval", "sync_since"]
+    assert boxes_on(visitor.get(SETTINGS).text) == ["credential", "cloud", "email_sync", "sync_interval", "sync_since"]
 
 
 def test_a_day_is_shown_as_a_day(make_host: HostFactory) -> None:
