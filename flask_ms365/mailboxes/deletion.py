@@ -23,7 +23,6 @@ from flask_ms365.words import Words
 _log = logging.getLogger(__name__)
 
 _AT_ONCE = 500  # rows a transaction: others wait for it
-_A_MOMENT = 2.0  # seconds that somebody waits for a page
 _A_WHILE = 10.0  # seconds of a tick, which has mailboxes to sync too
 _AGAIN = timedelta(hours=1)
 _REFUSED = Words(
@@ -46,7 +45,7 @@ class Deletion:
         for mailbox_id in self.session.scalars(waiting.order_by(Mailbox.next_due_at)).all():
             self.go_on(mailbox_id, seconds=max(0.0, until - time.monotonic()))
 
-    def go_on(self, mailbox_id: int, *, seconds: float = _A_MOMENT) -> None:
+    def go_on(self, mailbox_id: int, *, seconds: float) -> None:
         """Delete a batch, and more until ``seconds`` are over or nothing is left."""
         until = time.monotonic() + seconds
         try:

@@ -17,6 +17,8 @@ from flask_ms365.models import Connection, Mailbox, Message, OAuthFlow, write_tr
 from flask_ms365.models.base import AnySession, after_commit
 from flask_ms365.sync.lease import DISCONNECTED, take_away
 
+_A_MOMENT = 2.0  # seconds that somebody waits for a page
+
 
 @dataclass(frozen=True, kw_only=True)
 class Prospect:
@@ -57,7 +59,7 @@ class Disconnect:
             if mailbox is not None and mailbox.state not in has_ended:
                 self._end(mailbox, keep_mail=keep_mail, actor=actor)
         if not keep_mail:
-            self.deletion.go_on(mailbox_id)
+            self.deletion.go_on(mailbox_id, seconds=_A_MOMENT)
 
     def look_at(self, mailbox_id: int, *, owner_id: str | None) -> Prospect | None:
         """Return what there is to lose, or None where ``owner_id`` has no such mailbox; None is the team."""
