@@ -16,9 +16,10 @@ from sqlalchemy import select
 from flask_ms365 import audit, signals
 from flask_ms365.crypto import Keyring
 from flask_ms365.errors import GraphError, SignInFailed
+from flask_ms365.identity.problems import problem
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.sign_in import Purpose, SignedIn, SignIn, Started, Visitor
-from flask_ms365.identity.tokens import seal_pair
+from flask_ms365.mailboxes.grants import let_run, store_grant
 from flask_ms365.models import Connection, Mailbox, OAuthFlow, write_transaction
 from flask_ms365.models.base import AnySession
 from flask_ms365.sync.lease import DISCONNECTED
@@ -84,8 +85,10 @@ class Connect:
     def _store(self, signed_in: SignedIn, owner: User) -> int:
         """Store grant, mailbox and outcome in one transaction; return the mailbox's id."""
         with write_transaction(self.session):
-            flow = self.session.get_one(OAuthFlow, signed_in.flow.id)
-            connection = self._store_connection(signed_in)
+            flow = self.session.get(OAuthFlow, signed_in.flow.id)
+            if flow is None:  # somebody has disconnected the mailbox meanwhile
+                raise problem("state")
+            connection = store_grant(self.session, self.keyring, signed_in, now=self.clock())
             mailbox = self._store_mailbox(connection, owner)
             flow.problem, flow.code_verifier, flow.mailbox_id = {}, None, mailbox.id
             audit.record(
@@ -98,30 +101,6 @@ class Connect:
             )
             return mailbox.id
 
-    def _store_connection(self, signed_in: SignedIn) -> Connection:
-        identity, user_id, registration = signed_in.identity, signed_in.flow.user_id, signed_in.registration
-        grant = (user_id, identity.tid, identity.oid)
-        same = select(Connection).where(
-            Connection.user_id == user_id, Connection.tid == identity.tid, Connection.oid == identity.oid
-        )
-        connection = self.session.scalar(same.with_for_update())
-        if connection is None:
-            connection = Connection(
-                user_id=user_id, tid=identity.tid, oid=identity.oid, created_at=self.clock(), version=0
-            )
-            self.session.add(connection)
-        for name, value in seal_pair(self.keyring, signed_in.tokens, grant=grant, now=self.clock()).items():
-            setattr(connection, name, value)
-        connection.upn, connection.name = identity.upn, identity.name
-        connection.authority, connection.client_id = registration.authority, registration.client_id
-        connection.redirect_uri = signed_in.flow.redirect_uri
-        connection.scopes = signed_in.flow.scopes
-        connection.version += 1
-        connection.refresh_owner = connection.refresh_until = None
-        connection.is_dead, connection.error_code, connection.error_text = False, None, None
-        self.session.flush()
-        return connection
-
     def _store_mailbox(self, connection: Connection, owner: User) -> Mailbox:
         """Return the user's mailbox of this account, connected and due now."""
         address = owner.mail or owner.user_principal_name or connection.upn or ""
@@ -131,9 +110,8 @@ class Connect:
                 kind="user", owner_id=connection.user_id, connection_id=connection.id, created_at=self.clock()
             )
             self.session.add(mailbox)
-        mailbox.address, mailbox.upn, mailbox.state = address, owner.user_principal_name, "connected"
-        mailbox.next_due_at, mailbox.fail_count = self.clock(), 0
-        mailbox.last_error = mailbox.last_error_code = None
+        mailbox.address, mailbox.upn = address, owner.user_principal_name
+        let_run(mailbox, self.clock())
         self.session.flush()
         return mailbox
 

@@ -13,6 +13,7 @@ from sqlalchemy import and_, delete, func, or_, select
 from flask_ms365 import audit, signals
 from flask_ms365.identity.sign_in import Purpose
 from flask_ms365.mailboxes.deletion import Deletion
+from flask_ms365.mailboxes.grants import end_grant, is_shared
 from flask_ms365.models import Connection, Mailbox, Message, OAuthFlow, write_transaction
 from flask_ms365.models.base import AnySession, after_commit
 from flask_ms365.sync.lease import DISCONNECTED, take_away
@@ -75,7 +76,7 @@ class Disconnect:
             state=mailbox.state,
             message_count=self.session.scalar(messages) or 0,
             authority=self.session.scalar(authority) or "",
-            is_shared=self._is_shared(mailbox),
+            is_shared=is_shared(self.session, mailbox.connection_id, of=mailbox.id),
             error=mailbox.last_error or "",
         )
 
@@ -89,7 +90,8 @@ class Disconnect:
         events = [] if mailbox.state in DISCONNECTED else ["mailbox.disconnected"]
         events += [] if keep_mail else ["mailbox.mail_deleted"]
         self._forget_flows(mailbox)
-        self._destroy_tokens(mailbox)
+        if mailbox.connection_id is not None:
+            end_grant(self.session, mailbox.connection_id, of=mailbox.id)
         take_away(
             self.session,
             mailbox.id,
@@ -114,18 +116,3 @@ class Disconnect:
             is_for_it = or_(is_for_it, by_owner)
         gone = delete(OAuthFlow).where(is_for_it, OAuthFlow.problem.is_(None))
         self.session.execute(gone.execution_options(synchronize_session=False))
-
-    def _destroy_tokens(self, mailbox: Mailbox) -> None:
-        """Destroy the token pair, unless another mailbox is read with it."""
-        if mailbox.connection_id is None or self._is_shared(mailbox):
-            return
-        connection = self.session.get_one(Connection, mailbox.connection_id, populate_existing=True)
-        connection.access_token = connection.refresh_token = connection.claims = None
-        connection.is_dead, connection.error_code, connection.error_text = True, None, None
-        # a refresh that is under way at Microsoft finds another version, and stores nothing
-        connection.version += 1
-        connection.refresh_owner = connection.refresh_until = None
-
-    def _is_shared(self, mailbox: Mailbox) -> bool:
-        others = select(Mailbox.id).where(Mailbox.connection_id == mailbox.connection_id, Mailbox.id != mailbox.id)
-        return self.session.scalar(others.where(Mailbox.state.not_in(DISCONNECTED)).limit(1)) is not None
