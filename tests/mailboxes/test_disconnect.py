@@ -31,6 +31,7 @@ from tests.conftest import CALLBACK, Clock, Host
 from tests.identity.conftest import session_of
 from tests.sync.conftest import Synced
 from tests.test_cli import as_json, ms365
+from tests.visitor import path_of, sign_in_at_microsoft
 
 MAIL = (Attachment, Message, Folder, SyncRun, Mailbox)
 SECRETS = ("access_token", "refresh_token", "claims")
@@ -134,6 +135,18 @@ def test_sign_ins_under_way_are_forgotten_and_what_ended_is_not(connected: Host)
     with connected.app.app_context():
         left = session_of(connected).execute(select(OAuthFlow.user_id, OAuthFlow.problem)).all()
     assert sorted((row.user_id, row.problem) for row in left) == [("ana", {}), ("bob", None)]
+
+
+def test_a_sign_in_that_has_just_come_back_connects_nothing(connected: Host, ana: User) -> None:
+    visitor = connected.visitor()
+    back = path_of(sign_in_at_microsoft(visitor.start_connect(), ana))
+    with ThreadPoolExecutor(1) as pool:
+        with ana.mailbox.hold() as traffic:
+            answer = pool.submit(visitor.get, back)
+            assert traffic.wait_for(1)
+            disconnect(connected, keep_mail=True)
+        assert answer.result(timeout=30).headers["Location"] == "/ms365/my-email?outcome=state"
+    assert (state(connected).state, connection(connected).refresh_token) == ("disconnected", None)
 
 
 @contextmanager
