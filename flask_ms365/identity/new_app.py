@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_ms365.identity.clouds import Cloud
+from flask_ms365.identity.powershell import GRAPH_ENVIRONMENTS, quoted
 from flask_ms365.identity.scopes import GRAPH_APP_ID, PERMISSIONS
 from flask_ms365.words import Words
 
@@ -26,12 +27,12 @@ _AUDIENCES = {
     ),
     "consumers": ("PersonalMicrosoftAccount", Words("Personal Microsoft accounts only")),
 }
-# cloud -> what Azure CLI and Microsoft Graph PowerShell call it
-_TOOLS = {
-    "global": ("AzureCloud", "Global"),
-    "usgov": ("AzureUSGovernment", "USGov"),
-    "usgov_dod": ("AzureUSGovernment", "USGovDoD"),
-    "china": ("AzureChinaCloud", "China"),
+# cloud -> what Azure CLI calls it
+_AZURE = {
+    "global": "AzureCloud",
+    "usgov": "AzureUSGovernment",
+    "usgov_dod": "AzureUSGovernment",
+    "china": "AzureChinaCloud",
 }
 _MONTHS = 12  # Microsoft advises less than this for a secret, and allows 24
 
@@ -72,20 +73,20 @@ class NewApp:
     @property
     def azure_cli(self) -> str:
         """Commands for bash, such as Azure Cloud Shell: they register the app and print id, secret and tenant."""
-        quoted = shlex.quote
+        for_bash = shlex.quote
         create = [
             "az ad app create",
-            f"--display-name {quoted(self.name)}",
+            f"--display-name {for_bash(self.name)}",
             f"--sign-in-audience {self.audience}",
             "--requested-access-token-version 2",
-            f"--web-redirect-uris {quoted(self.redirect_uri)}",
-            f"--required-resource-accesses {quoted(json.dumps(_required_access()))}",
+            f"--web-redirect-uris {for_bash(self.redirect_uri)}",
+            f"--required-resource-accesses {for_bash(json.dumps(_required_access()))}",
             "--query appId --output tsv",
         ]
         return "\n".join(
             [
-                f"az cloud set --name {_TOOLS[self.cloud.key][0]}",
-                f"az login --allow-no-subscriptions{self._tenant_option('--tenant', quoted)}",
+                f"az cloud set --name {_AZURE[self.cloud.key]}",
+                f"az login --allow-no-subscriptions{self._tenant_option('--tenant', for_bash)}",
                 f"APP_ID=$({' '.join(create)})",
                 'az ad sp create --id "$APP_ID" --output none',
                 'az ad app credential reset --id "$APP_ID" --append --years 1',
@@ -96,14 +97,15 @@ class NewApp:
     def powershell(self) -> str:
         """Commands for the Microsoft.Graph module: they register the app and print id, secret and tenant."""
         access = "; ".join(f"@{{ Id = '{permission.id}'; Type = 'Scope' }}" for permission in PERMISSIONS)
-        tenant = self._tenant_option("-TenantId", _powershell_quoted)
+        tenant = self._tenant_option("-TenantId", quoted)
         return "\n".join(
             [
-                f"Connect-MgGraph -Environment {_TOOLS[self.cloud.key][1]}{tenant} -Scopes 'Application.ReadWrite.All'",
+                f"Connect-MgGraph -Environment {GRAPH_ENVIRONMENTS[self.cloud.key]}{tenant}"
+                " -Scopes 'Application.ReadWrite.All'",
                 f"$access = @{{ ResourceAppId = '{GRAPH_APP_ID}'; ResourceAccess = @({access}) }}",
-                f"$web = @{{ RedirectUris = @({_powershell_quoted(self.redirect_uri)}) }}",
+                f"$web = @{{ RedirectUris = @({quoted(self.redirect_uri)}) }}",
                 "$api = @{ RequestedAccessTokenVersion = 2 }",
-                f"$app = New-MgApplication -DisplayName {_powershell_quoted(self.name)} -SignInAudience {self.audience}"
+                f"$app = New-MgApplication -DisplayName {quoted(self.name)} -SignInAudience {self.audience}"
                 " -Api $api -Web $web -RequiredResourceAccess $access",
                 "New-MgServicePrincipal -AppId $app.AppId | Out-Null",
                 f"$credential = @{{ EndDateTime = (Get-Date).AddMonths({_MONTHS}) }}",
@@ -123,10 +125,3 @@ class NewApp:
 def _required_access() -> list[dict[str, Any]]:
     access = [{"id": permission.id, "type": "Scope"} for permission in PERMISSIONS]
     return [{"resourceAppId": GRAPH_APP_ID, "resourceAccess": access}]
-
-
-def _powershell_quoted(text: str) -> str:
-    """Return ``text`` as a string of PowerShell, where typographic quotes end one as well."""
-    for quote in "'\u2018\u2019\u201a\u201b":
-        text = text.replace(quote, quote * 2)
-    return f"'{text}'"
