@@ -50,7 +50,7 @@ class GraphClient:
 
     def user(self) -> User:
         """Return whose mailbox it is."""
-        return self._get(f"{self._root}?$select=id,displayName,mail,userPrincipalName", User)
+        return self._get(f"{self._root}?$select=id,displayName,mail,userPrincipalName,proxyAddresses", User)
 
     def probe(self) -> None:
         """Read one property of the inbox; raise a :exc:`GraphError` where its mail cannot be read."""

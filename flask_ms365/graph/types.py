@@ -126,6 +126,13 @@ class User(_Graph):
     display_name: str | None = None
     mail: str | None = None
     user_principal_name: str | None = None
+    proxy_addresses: list[str] | None = None
+
+    @property
+    def addresses(self) -> set[str]:
+        """Every address of the mailbox and the sign-in name, in lower case."""
+        proxies = (proxy.partition(":")[2] for proxy in self.proxy_addresses or () if proxy.lower().startswith("smtp:"))
+        return {name.lower() for name in (self.mail, self.user_principal_name, *proxies) if name}
 
 
 class BatchAnswer(Struct):

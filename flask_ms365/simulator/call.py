@@ -24,6 +24,7 @@ _ENOUGH: dict[Need, frozenset[str]] = {
     "read": frozenset({"Mail.Read", "Mail.ReadWrite"}),
     "write": frozenset({"Mail.ReadWrite"}),
 }
+_SCOPED_ROLE = frozenset({"Mail.Read"})
 _NOT_BASIC = ("body", "bodyPreview", "uniqueBody")
 _DENIED = "Access is denied. Check credentials and try again."
 
@@ -49,7 +50,7 @@ class Call:
         """Refuse a call that the token's permissions on this mailbox do not cover; app roles are `check_roles`."""
         caller = self.token.user
         if need == "profile":
-            if caller and not _ENOUGH[need] & self.token.permissions:
+            if caller and not self._profile_permissions(caller) & self.token.permissions:
                 raise _insufficient()
         elif caller is None:
             self._check_access_policy()
@@ -87,30 +88,42 @@ class Call:
     def _is_basic(self) -> bool:
         return not self._permissions(self.token.user) & _ENOUGH["read"]
 
+    def _profile_permissions(self, caller: User) -> frozenset[str]:
+        """What reads this profile: `User.Read` alone reads nobody's but one's own."""
+        return _ENOUGH["profile"] if caller is self.user else _ENOUGH["profile"] - {"User.Read"}
+
     def _check_access_policy(self) -> None:
         allowed = self.token.app.allowed_mailboxes
+        if is_in_scope(self.token, self.user.upn):
+            return
         if allowed is not None and self.user.upn.lower() not in _lower(allowed):
             raise GraphError(403, "ErrorAccessDenied", "Access to OData is disabled.")
 
     def _permissions(self, caller: User | None) -> frozenset[str]:
         """The token's permissions on this mailbox: on somebody else's the shared ones count, with full access."""
         if caller is None:
-            return _without_all(self.token.permissions)
+            in_scope = _SCOPED_ROLE if is_in_scope(self.token, self.user.upn) else frozenset()
+            return _without_all(self.token.permissions) | in_scope
+        shared = frozenset(name.removesuffix(".Shared") for name in self.token.permissions if name.endswith(".Shared"))
         if caller is self.user:
-            return self.token.permissions
-        if caller.oid not in self.user.delegates:
-            return frozenset()
-        shared = (name for name in self.token.permissions if name.endswith(".Shared"))
-        return frozenset(name.removesuffix(".Shared") for name in shared)
+            return self.token.permissions | shared
+        return shared if caller.oid in self.user.delegates else frozenset()
 
 
-def check_roles(token: AccessToken, need: Need) -> None:
+def check_roles(token: AccessToken, need: Need, owner: str) -> None:
     """Refuse an app-only token without the app role: Graph looks at that before it looks for the user."""
     if token.user is not None or _ENOUGH[need] & _without_all(token.permissions):
+        return
+    if _ENOUGH[need] & _SCOPED_ROLE and is_in_scope(token, owner):
         return
     if need == "profile":
         raise _insufficient()
     raise GraphError(403, "ErrorAccessDenied", _DENIED)
+
+
+def is_in_scope(token: AccessToken, address: str) -> bool:
+    """Whether Exchange's RBAC for Applications lets the app read a mailbox; it adds to what Entra consented to."""
+    return address.lower() in _lower(token.app.exchange_scope)
 
 
 def _without_all(permissions: Iterable[str]) -> frozenset[str]:

@@ -40,6 +40,7 @@ class App:
       what the registration asks for.
     - `withheld_scopes`: what never makes it into a token, whatever was consented.
     - `allowed_mailboxes`: the addresses that Exchange lets the app reach with app roles; None is all.
+    - `exchange_scope`: the addresses that Exchange's RBAC for Applications lets the app read, beside the app roles.
     - `installed_in`: ids of other tenants that have the app among their enterprise applications.
     - `assigned_users`: ids of the users who may sign in; None is all.
     - `error`: an AADSTS number that every token request of this app ends with.
@@ -54,6 +55,7 @@ class App:
     consents: dict[str, set[str]] = field(default_factory=dict)
     withheld_scopes: set[str] = field(default_factory=set)
     allowed_mailboxes: set[str] | None = None
+    exchange_scope: set[str] = field(default_factory=set)
     is_enabled: bool = True
     needs_admin_consent: bool = False
     platform: Platform = "web"
@@ -129,6 +131,7 @@ class App:
 class User:
     """A user of the tenant.
 
+    `aliases` are other addresses of the mailbox.
     `error` is an AADSTS number that every sign-in and refresh of this user ends with (50076 for "needs MFA", say).
     `is_admin` says whether the user may consent on behalf of everybody.
     """
@@ -143,6 +146,7 @@ class User:
     is_admin: bool = True
     error: int | None = None
     delegates: set[str] = field(default_factory=set)
+    aliases: list[str] = field(default_factory=list)
 
     def share_with(self, other: User) -> None:
         """Give another user full access to this mailbox, as an Exchange admin does."""

@@ -22,6 +22,7 @@ from .call import Call, Need, check_roles
 from .directory import User
 from .errors import GraphError
 from .grants import AccessToken
+from .odata import selected
 from .representation import Json
 from .responses import json_response
 from .tenant import Tenant
@@ -34,6 +35,9 @@ def get_user(call: Call) -> Json:
     """The user's profile."""
     user = call.user
     given, _, surname = user.name.partition(" ")
+    addresses = [f"SMTP:{user.mailbox.address}", *(f"smtp:{alias}" for alias in user.aliases)]
+    # not among what comes unasked
+    asked_for = {"proxyAddresses": addresses} if "proxyAddresses" in (selected(call.args) or ()) else {}
     return {
         "@odata.context": call.context("users/$entity"),
         "businessPhones": [],
@@ -47,6 +51,7 @@ def get_user(call: Call) -> Json:
         "surname": surname or None,
         "userPrincipalName": user.upn,
         "id": user.oid,
+        **asked_for,
     }
 
 
@@ -119,7 +124,7 @@ class Graph:
         endpoint, path = _route(request)
         owner = path.pop("owner", None)
         if owner is not None:
-            check_roles(token, endpoint.need)
+            check_roles(token, endpoint.need, owner)
         call = self._call(request, token, owner, is_profile=not endpoint.path)
         call.check_permission(endpoint.need)
         is_mail = endpoint.need != "profile"

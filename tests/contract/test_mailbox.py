@@ -162,6 +162,36 @@ def test_a_mailbox_may_be_out_of_an_apps_reach(desk: Desk) -> None:
     assert answer.json()["error"]["message"] == "Access to OData is disabled."
 
 
+def test_the_shared_scope_reads_ones_own_mail_too(desk: Desk) -> None:
+    assert desk.graph(scope="Mail.Read.Shared").get(INBOX).status == 200
+
+
+def test_user_read_reads_no_profile_but_ones_own(desk: Desk) -> None:
+    desk.simulator.add_user("support@contoso.example")
+    answer = desk.graph(scope="User.Read").get("/users/support@contoso.example")
+    assert graph_error_of(answer) == (403, "Authorization_RequestDenied")
+
+
+def test_a_scope_in_exchange_adds_to_what_entra_consented_to(desk: Desk) -> None:
+    desk.simulator.add_user("support@contoso.example")
+    desk.app.exchange_scope = {"support@contoso.example"}
+    statuses = []
+    for permissions in (set(), {"Mail.Read"}):
+        desk.app.application_permissions = permissions
+        token = desk.token(grant_type="client_credentials", scope="https://graph.microsoft.com/.default").json()
+        graph = Graph(desk.simulator.url, token["access_token"])
+        paths = ["/users/support@contoso.example/messages", f"/users/{desk.user.upn}/messages"]
+        statuses.append([graph.get(path).status for path in paths])
+    assert statuses == [[200, 403], [200, 200]]
+
+
+def test_aliases_come_when_they_are_asked_for(desk: Desk) -> None:
+    desk.user.aliases.append("info@contoso.example")
+    me = desk.graph(scope="User.Read")
+    assert "proxyAddresses" not in me.get("/me").json()
+    assert "smtp:info@contoso.example" in me.get("/me?$select=proxyAddresses").json()["proxyAddresses"]
+
+
 def test_a_user_without_licence_has_no_mailbox(desk: Desk, me: Graph) -> None:
     desk.user.has_mailbox = False
     assert graph_error_of(me.get(INBOX)) == (404, "MailboxNotEnabledForRESTAPI")
