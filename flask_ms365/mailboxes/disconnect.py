@@ -64,7 +64,9 @@ class Disconnect:
 
     def look_at(self, mailbox_id: int, *, owner_id: str | None) -> Prospect | None:
         """Return what there is to lose, or None where ``owner_id`` has no such mailbox; None is the team."""
-        is_theirs = and_(Mailbox.kind == "user", Mailbox.owner_id == owner_id) if owner_id else Mailbox.kind == "system"
+        is_theirs = Mailbox.kind == "system"
+        if owner_id is not None:
+            is_theirs = and_(Mailbox.kind == "user", Mailbox.owner_id == owner_id)
         mailbox = self.session.scalar(select(Mailbox).where(Mailbox.id == mailbox_id, is_theirs))
         if mailbox is None:
             return None

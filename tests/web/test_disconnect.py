@@ -185,6 +185,12 @@ def test_somebody_elses_mailbox_does_not_exist(read: Host, visitor: Visitor) -> 
         assert (visitor.get(path).status_code, visitor.post(path).status_code) == (404, 404)
 
 
+def test_a_user_without_a_name_is_not_the_team(read: Host) -> None:
+    change(read, kind="system", owner_id=None)
+    read.user_id = ""
+    assert read.visitor().get(f"{DISCONNECT}?mailbox={mailbox_id(read)}").status_code == 404
+
+
 def test_without_a_mailbox_there_is_nothing_to_disconnect(configured: Host) -> None:
     answer = configured.visitor().get(DISCONNECT)
     assert (answer.status_code, answer.headers["Location"]) == (303, MY_EMAIL)
