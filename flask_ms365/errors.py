@@ -7,6 +7,7 @@
     ├── NotConfigured               a setting that is needed is not there yet
     ├── InvalidSettings             a save was refused, field by field
     ├── SettingsChanged             somebody else saved in between
+    ├── MailboxRefused              a mailbox of the team was not added or not connected
     ├── EncryptionError
     │   ├── NoEncryptionKey         nothing secret can be stored
     │   ├── KeyMissing              sealed under a key that is not in the ring
@@ -72,6 +73,17 @@ class SettingsChanged(MS365Error):
     """Somebody else saved in between."""
 
     message = Words("Somebody else saved these settings in the meantime. Look at the values below and save again.")
+
+
+class MailboxRefused(MS365Error):
+    """A mailbox of the team was not added or not connected. ``field`` names what of the form it is about."""
+
+    def __init__(self, field: str, message: str, *, next_step: str = "", code: str = "", trace: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+        self.next_step = next_step
+        self.code = code
+        self.trace = trace
 
 
 class EncryptionError(MS365Error):

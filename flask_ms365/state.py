@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flask_ms365.jobs.hook import EmailSyncJob, JobHook
     from flask_ms365.mailboxes.connect import Connect
     from flask_ms365.mailboxes.disconnect import Disconnect
+    from flask_ms365.mailboxes.system import SystemMailboxes
     from flask_ms365.models.base import AnySession
     from flask_ms365.permissions import Permission
     from flask_ms365.settings.drafts import Drafts
@@ -42,6 +43,7 @@ class State:
     check: Check
     sign_in: SignIn
     connect: Connect
+    mailboxes: SystemMailboxes
     disconnect: Disconnect
     runner: Runner
     hook: JobHook

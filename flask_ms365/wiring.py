@@ -16,6 +16,7 @@ from flask_ms365.check.subject import Address, Subject
 from flask_ms365.cli import ms365_cli
 from flask_ms365.crypto import keyring_from
 from flask_ms365.database import create_tables, host_database, own_database
+from flask_ms365.identity.app_tokens import AppTokens
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.sign_in import SignIn
 from flask_ms365.identity.tokens import Tokens
@@ -24,6 +25,7 @@ from flask_ms365.jobs.start import start_with_first_request
 from flask_ms365.mailboxes.connect import Connect
 from flask_ms365.mailboxes.deletion import Deletion
 from flask_ms365.mailboxes.disconnect import Disconnect
+from flask_ms365.mailboxes.system import SystemMailboxes
 from flask_ms365.models import join_metadata
 from flask_ms365.models.base import AnySession
 from flask_ms365.permissions import Permission
@@ -83,18 +85,20 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
         return app_registration(settings, app.config)
 
     tokens = Tokens(session=session, keyring=keyring, clock=clock)
-    clients = MailboxClients(session=session, tokens=tokens, registration=registration)
-    sign_in = SignIn(session=session, keyring=keyring, clock=clock)
-    connect = Connect(
-        app=app,
-        session=session,
-        keyring=keyring,
-        sign_in=sign_in,
-        clients=clients,
-        registration=registration,
-        clock=clock,
-        wake=lambda mailbox_id: current_state().wake(mailbox_id),
+    clients = MailboxClients(
+        session=session, tokens=tokens, app_tokens=AppTokens(clock=clock), registration=registration
     )
+    sign_in = SignIn(session=session, keyring=keyring, clock=clock)
+    connecting: dict[str, Any] = {
+        "app": app,
+        "session": session,
+        "keyring": keyring,
+        "sign_in": sign_in,
+        "clients": clients,
+        "registration": registration,
+        "clock": clock,
+        "wake": lambda mailbox_id: current_state().wake(mailbox_id),
+    }
     deletion = Deletion(session=session, clock=clock)
     runner = _runner(app, session, settings, clients, host, deletion)
     return State(
@@ -110,7 +114,8 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
         ),
         registration=registration,
         sign_in=sign_in,
-        connect=connect,
+        connect=Connect(**connecting),
+        mailboxes=SystemMailboxes(**connecting),
         disconnect=Disconnect(app=app, session=session, clock=clock, deletion=deletion),
         runner=runner,
         hook=host.job_hook or hook_from_config(app),

@@ -81,6 +81,12 @@ def refresh(registration: AppRegistration, *, refresh_token: str, scopes: Iterab
     return _pair(_request(registration, form), old_refresh_token=refresh_token)
 
 
+def app_only(registration: AppRegistration) -> TokenPair:
+    """Return a token of the app itself, without a refresh token; raise a :exc:`TokenError`."""
+    form = {"grant_type": "client_credentials", "scope": f"{registration.graph}/.default"}
+    return _pair(_request(registration, form), needs_refresh_token=False)
+
+
 def prove_credentials(registration: AppRegistration) -> None:
     """Ask for an app-only token of the named tenant and throw it away; raise a :exc:`TokenError`.
 

@@ -1,15 +1,17 @@
-"""A Graph client for a mailbox: which account's token, and which address of Graph."""
+"""A Graph client for a mailbox: whose token, and which address of Graph, by the way in which it is read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from sqlalchemy import select
 
 from flask_ms365.errors import AppRefused, SignInNeeded
+from flask_ms365.identity.app_tokens import AppTokens
 from flask_ms365.identity.clouds import is_same_service
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.tokens import Tokens
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from urllib3 import PoolManager
 
     from flask_ms365.graph import GraphClient
+    from flask_ms365.graph.http import TokenSource
 
 
 @dataclass(kw_only=True)
@@ -29,6 +32,7 @@ class MailboxClients:
 
     session: AnySession
     tokens: Tokens
+    app_tokens: AppTokens
     registration: Callable[[], AppRegistration]
 
     def of(self, mailbox_id: int, *, is_probe: bool = False) -> GraphClient:
@@ -36,24 +40,52 @@ class MailboxClients:
 
         A probe tries once and does not wait long.
         """
-        grant = select(Connection.id, Connection.authority).join(Mailbox, Mailbox.connection_id == Connection.id)
-        found = self.session.execute(grant.where(Mailbox.id == mailbox_id)).one_or_none()
-        self.session.commit()
-        if found is None:
+        mailbox = self._read(mailbox_id)
+        name = mailbox.upn or mailbox.address
+        if mailbox.access == "application":
+            return self.application(name, is_probe=is_probe)
+        if mailbox.connection_id is None:
             raise SignInNeeded
         registration = self.registration()
-        if not is_same_service(found.authority, registration.authority):
+        if not is_same_service(mailbox.authority, registration.authority):
             # neither this account's tokens nor today's client secret may go to the other place
             raise AppRefused(Words("This mailbox was connected in another Microsoft cloud than the settings name now."))
 
         def token(rejected: str | None) -> str:
-            return self.tokens.access_token(found.id, self.registration, rejected=rejected)
+            return self.tokens.access_token(mailbox.connection_id, self.registration, rejected=rejected)
 
-        return self._client(registration, token, is_probe=is_probe)
+        owner = _users(name) if mailbox.access == "shared" else "me"
+        return self._client(registration, token, owner=owner, is_probe=is_probe)
 
-    def with_token(self, access_token: str) -> GraphClient:
-        """Return a client for an account that has just signed in and is not stored yet."""
-        return self._client(self.registration(), lambda rejected: access_token)
+    def application(self, name: str, *, is_probe: bool = False) -> GraphClient:
+        """Return a client that reads the mailbox of an address or sign-in name with the app's own permission."""
+
+        def token(rejected: str | None) -> str:
+            registration = self.registration()
+            self.session.commit()  # no transaction is open while Microsoft is asked
+            try:
+                return self.app_tokens.token(registration, rejected=rejected)
+            except SignInNeeded as exc:  # nobody signed in: what Microsoft says is about the app
+                raise AppRefused(
+                    exc.words, error=exc.error, code=exc.code, trace=exc.trace, advice=exc.advice
+                ) from None
+
+        return self._client(self.registration(), token, owner=_users(name), is_probe=is_probe)
+
+    def with_token(self, access_token: str, *, name: str = "") -> GraphClient:
+        """Return a client for an account that has just signed in: of its own mailbox, or of that of ``name``."""
+        owner = _users(name) if name else "me"
+        return self._client(self.registration(), lambda rejected: access_token, owner=owner)
+
+    def _read(self, mailbox_id: int) -> Any:
+        """Return how a mailbox is read; no transaction is open afterwards."""
+        columns = (Mailbox.access, Mailbox.address, Mailbox.upn, Mailbox.connection_id, Connection.authority)
+        way = select(*columns).outerjoin(Connection, Mailbox.connection_id == Connection.id)
+        found: Any = self.session.execute(way.where(Mailbox.id == mailbox_id)).one_or_none()
+        self.session.commit()
+        if found is None:
+            raise SignInNeeded
+        return found
 
     @cached_property
     def _pool(self) -> PoolManager:
@@ -62,11 +94,16 @@ class MailboxClients:
         return new_pool()
 
     def _client(
-        self, registration: AppRegistration, token: Callable[[str | None], str], *, is_probe: bool = False
+        self, registration: AppRegistration, token: TokenSource, *, owner: str, is_probe: bool = False
     ) -> GraphClient:
         # imported late: a process that shows pages never needs Graph's client and what it brings
         from flask_ms365.graph import GraphClient
         from flask_ms365.graph.http import GraphHttp
 
         http = GraphHttp(origin=registration.graph, token=token, pool=self._pool, is_probe=is_probe)
-        return GraphClient(http)
+        return GraphClient(http, owner=owner)
+
+
+def _users(name: str) -> str:
+    """Return the path of somebody's mailbox: what people typed must not become another path."""
+    return f"users/{quote(name, safe='@')}"

@@ -1,0 +1,45 @@
+"""Tokens of the app itself, for mailboxes that nobody signs in for. They live in this process's memory alone."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from flask_ms365.identity import token_endpoint
+from flask_ms365.identity.registration import AppRegistration
+
+_EARLY = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Token:
+    value: str = field(repr=False)
+    renew_at: datetime
+
+
+class AppTokens:
+    """The app-only tokens of one process, one for each generation of the settings."""
+
+    def __init__(self, *, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._tokens: dict[tuple[str, str], _Token] = {}
+
+    def token(self, registration: AppRegistration, rejected: str | None = None) -> str:
+        """Return a good token; ``rejected`` is one that Graph refused. Raise a :exc:`TokenError`."""
+        credential = registration.credential.fingerprint if registration.credential else ""
+        key = registration.fingerprint, credential
+        with self._lock:  # one request at a time: who waits finds what the first one got
+            token = self._tokens.get(key)
+            if token is None or token.value == rejected or token.renew_at <= self._clock():
+                token = self._tokens[key] = self._ask(registration)
+            return token.value
+
+    def _ask(self, registration: AppRegistration) -> _Token:
+        pair = token_endpoint.app_only(registration)
+        seconds = timedelta(seconds=pair.expires_in)
+        early = min(_EARLY * random.uniform(1, 1.5), seconds / 2)  # not all processes at once
+        return _Token(value=pair.access_token, renew_at=self._clock() + seconds - early)
