@@ -68,7 +68,7 @@ def status_of(session: AnySession, mailbox: Mailbox, *, is_on: bool, now: dateti
     """Return how ``mailbox`` is; three statements."""
     selected = read_tree(session, mailbox.id).selected
     counted = select(func.count()).where(Message.mailbox_id == mailbox.id, Message.removed_at.is_(None))
-    state = _state(mailbox, is_on=is_on, now=now)
+    state = state_of(mailbox, is_on=is_on, now=now)
     words, kind = WORDS[state]
     return MailboxStatus(
         id=mailbox.id,
@@ -111,7 +111,7 @@ def folder_counts(session: AnySession, mailbox_ids: list[int]) -> list[tuple[Fol
     return [(row[0], row[1]) for row in session.execute(counted)]
 
 
-def _state(mailbox: Mailbox, *, is_on: bool, now: datetime) -> str:
+def state_of(mailbox: Mailbox, *, is_on: bool, now: datetime) -> str:
     """Return the worst that holds: people must see what needs them first."""
     if mailbox.state == "deleting" and mailbox.fail_count:
         return "delete_failed"

@@ -5,16 +5,14 @@ from __future__ import annotations
 from flask import redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_ms365.errors import MS365Error, NoEncryptionKey
 from flask_ms365.identity.scopes import PERMISSIONS
 from flask_ms365.mailboxes.connect import own_mailbox
 from flask_ms365.mailboxes.status import MailboxStatus, kept_mail, status_of
-from flask_ms365.permissions import Permission
-from flask_ms365.state import State, current_state
-from flask_ms365.web.access import is_allowed
+from flask_ms365.state import current_state
 from flask_ms365.web.callback import outcome_notices, to_microsoft
 from flask_ms365.web.disconnect import disconnected_notices
 from flask_ms365.web.forms import CsrfForm
+from flask_ms365.web.obstacle import settings_link, sign_in_obstacle
 from flask_ms365.web.problem import problem
 from flask_ms365.web.redirect_uri import redirect_uri
 from flask_ms365.web.snapshot import current_snapshot
@@ -30,7 +28,7 @@ def my_email() -> ResponseReturnValue:
     user_id = state.current_user_id()
     if user_id is None:
         return problem(Words("Not signed in"), Words("Sign in to this app first."), 403)
-    obstacle = _obstacle(state)
+    obstacle = sign_in_obstacle(state)
     mailbox = own_mailbox(state.session, user_id)
     status, is_on, now = None, current_snapshot().is_sync_on, state.clock()
     if mailbox is not None:
@@ -41,7 +39,7 @@ def my_email() -> ResponseReturnValue:
         mailbox=_view(status) if status else None,
         kept=kept_mail(state.session, user_id, is_on=is_on, now=now),
         obstacle=obstacle,
-        obstacle_link=_settings_link() if obstacle else None,
+        obstacle_link=settings_link() if obstacle else None,
         permissions=PERMISSIONS,
         notices=[*outcome_notices(user_id, done=_CONNECTED), *disconnected_notices()],
     )
@@ -54,27 +52,10 @@ def my_email_connect() -> ResponseReturnValue:
     if user_id is None or not CsrfForm().validate():
         text = Words("Nothing happened. Go back and press the button again.")
         return problem(Words("This page was open too long"), text, 400)
-    if _obstacle(state):
+    if sign_in_obstacle(state):
         return redirect(url_for(".my_email"), 303)
     uri = redirect_uri(current_snapshot()).value
     return to_microsoft(state.connect.begin(user_id=user_id, redirect_uri=uri), uri)
-
-
-def _obstacle(state: State) -> str | None:
-    """Return why connecting is not possible yet, in words for the person who waits for it."""
-    if not state.keyring:
-        return NoEncryptionKey().words
-    try:
-        state.registration()
-    except MS365Error as exc:
-        return exc.words
-    if redirect_uri(current_snapshot()).needs_confirmation:
-        return Words("An admin must confirm the redirect URI on the settings page first.")
-    return None
-
-
-def _settings_link() -> tuple[str, str] | None:
-    return (Words("Settings"), url_for(".settings")) if is_allowed(Permission.MANAGE_SETTINGS) else None
 
 
 def _view(status: MailboxStatus) -> dict[str, object]:
