@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+import json
+import math
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from flask_ms365.errors import SignInFailed
-from flask_ms365.identity.keys import SigningKey, SigningKeys, TenantKeys
+from flask_ms365.identity.keys import SigningKey, SigningKeys, TenantKeys, is_issuer_of
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.words import Words
 
@@ -35,7 +40,13 @@ class Identity:
 
 
 def verify_id_token(
-    token: str | None, *, registration: AppRegistration, keys: SigningKeys, nonce: str, now: datetime
+    token: str | None,
+    *,
+    access_token: str,
+    registration: AppRegistration,
+    keys: SigningKeys,
+    nonce: str,
+    now: datetime,
 ) -> Identity:
     """Return who signed in; raise :exc:`SignInFailed` that names the check."""
     if token is None:
@@ -50,7 +61,24 @@ def verify_id_token(
     if claims.get("nonce") != nonce:
         raise _refused("nonce", Words("The ID token belongs to another sign-in."))
     _check_times(claims, now.timestamp())
+    _check_access_token(claims, access_token)
     return _identity(claims)
+
+
+def is_for_account(token: str, account: Account, registration: AppRegistration) -> bool:
+    """Tell whether an ID token that came with a refresh is for ``account`` and this app.
+
+    The token endpoint sent it over TLS, so that its signature proves nothing more; it is compared, not verified.
+    """
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        named = (claims["tid"], claims["oid"])
+        return (
+            named == account and claims["aud"] == registration.client_id and is_issuer_of(registration, claims["iss"])
+        )
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return False
 
 
 def _key_id(token: str) -> str | None:
@@ -103,12 +131,22 @@ def _check_times(claims: dict[str, Any], now: float) -> None:
     expires: Any = claims.get("exp")
     issued: Any = claims.get("iat")
     begins: Any = claims.get("nbf", issued)
-    if not all(isinstance(value, (int, float)) for value in (expires, issued, begins)):
+    if not all(type(value) in (int, float) and math.isfinite(value) for value in (expires, issued, begins)):
         raise _refused("exp", Words("The ID token does not say how long it is valid."))
     if expires <= now - _LEEWAY:
         raise _refused("exp", Words("The ID token has expired. Is this server's clock right?"))
     if max(issued, begins) > now + _LEEWAY:
         raise _refused("nbf", Words("The ID token is not valid yet. Is this server's clock right?"))
+
+
+def _check_access_token(claims: dict[str, Any], access_token: str) -> None:
+    """Where the ID token names its access token, it must be the one that came with it (OpenID Connect Core 3.1.3.8)."""
+    if "at_hash" not in claims:
+        return
+    half = hashlib.sha256(access_token.encode()).digest()[:16]
+    expected = base64.urlsafe_b64encode(half).rstrip(b"=")
+    if not hmac.compare_digest(str(claims["at_hash"]).encode(errors="replace"), expected):
+        raise _refused("at_hash", Words("The ID token belongs to another access token."))
 
 
 def _identity(claims: dict[str, Any]) -> Identity:

@@ -15,6 +15,8 @@ from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.words import Words
 
 _KEEP = timedelta(hours=24)
+# how often an unknown key id may make us look again: anybody can make one up
+_LOOK_AGAIN = timedelta(minutes=5)
 _GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _ANY_TENANT = {"common", "organizations"}
 
@@ -57,13 +59,15 @@ class SigningKeys:
         self._clock = clock
         self._lock = threading.Lock()
         self._known: dict[str, TenantKeys] = {}
+        self._looked_again: dict[str, datetime] = {}
 
     def of(self, registration: AppRegistration, key_id: str | None) -> TenantKeys:
         """Return issuer and keys; an unknown key id is looked for once more, since keys roll without notice."""
         with self._lock:
             known = self._known.get(registration.discovery_url)
-            if known and key_id in known.by_id and self._clock() - known.fetched_at < _KEEP:
-                return known
+            if known and self._clock() - known.fetched_at < _KEEP:
+                if key_id in known.by_id or not self._may_look_again(registration.discovery_url):
+                    return known
             try:
                 self._known[registration.discovery_url] = fresh = self._fetch(registration)
             except TokenUnavailable:
@@ -71,6 +75,13 @@ class SigningKeys:
                     raise
                 return known
             return fresh
+
+    def _may_look_again(self, url: str) -> bool:
+        now, last = self._clock(), self._looked_again.get(url)
+        if last is not None and now - last < _LOOK_AGAIN:
+            return False
+        self._looked_again[url] = now
+        return True
 
     def _fetch(self, registration: AppRegistration) -> TenantKeys:
         discovery = fetch(registration.discovery_url).decode(_Discovery)

@@ -183,7 +183,12 @@ class SignIn:
                 needs_refresh_token="offline_access" in flow.scopes,
             )
             identity = verify_id_token(
-                tokens.id_token, registration=app, keys=self._keys, nonce=flow.nonce, now=self._clock()
+                tokens.id_token,
+                access_token=tokens.access_token,
+                registration=app,
+                keys=self._keys,
+                nonce=flow.nonce,
+                now=self._clock(),
             )
         except TokenError as exc:
             raise SignInFailed(exc.error or "token", exc.words, code=exc.code, trace=exc.trace) from None

@@ -20,6 +20,7 @@ from sqlalchemy.sql import Update
 from flask_ms365.crypto import Keyring
 from flask_ms365.errors import SignInNeeded, TokenError, TokenUnavailable
 from flask_ms365.identity import token_endpoint
+from flask_ms365.identity.id_token import is_for_account
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.token_endpoint import TokenPair
 from flask_ms365.models import Connection, write_transaction
@@ -89,7 +90,7 @@ class Tokens:
         # the tenant where the grant was given, not the one that the settings name today
         registration = replace(registration, tenant=connection.tid)
         try:
-            pair = token_endpoint.refresh(registration, refresh_token=refresh_token, scopes=connection.scopes)
+            pair = _refreshed(connection, registration, refresh_token)
         except SignInNeeded as exc:
             return self._after_refusal(connection, owner, exc)
         except TokenError:
@@ -125,6 +126,15 @@ class Tokens:
         with write_transaction(self._session):
             result = self._session.execute(statement.execution_options(synchronize_session=False))
         return bool(result.rowcount == 1)  # type: ignore[attr-defined]
+
+
+def _refreshed(connection: Row[Any], registration: AppRegistration, refresh_token: str) -> TokenPair:
+    """Return a new pair for the same account; one for another is worth nothing, and the old one is kept."""
+    pair = token_endpoint.refresh(registration, refresh_token=refresh_token, scopes=connection.scopes)
+    if pair.id_token and not is_for_account(pair.id_token, (connection.tid, connection.oid), registration):
+        _log.error("token.other_account", extra={"event": "token.other_account", "connection_id": connection.id})
+        raise TokenUnavailable(Words("Microsoft's sign-in service answered for another account."))
+    return pair
 
 
 def seal_pair(keyring: Keyring, pair: TokenPair, *, grant: Grant, now: datetime) -> dict[str, Any]:
