@@ -73,10 +73,8 @@ def is_for_account(token: str, account: Account, registration: AppRegistration) 
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        named = (claims["tid"], claims["oid"])
-        return (
-            named == account and claims["aud"] == registration.client_id and is_issuer_of(registration, claims["iss"])
-        )
+        is_ours = claims["aud"] == registration.client_id and is_issuer_of(registration, claims["iss"])
+        return is_ours and (claims["tid"], claims["oid"]) == account
     except (ValueError, LookupError, TypeError, AttributeError):
         return False
 

@@ -65,9 +65,9 @@ class SigningKeys:
         """Return issuer and keys; an unknown key id is looked for once more, since keys roll without notice."""
         with self._lock:
             known = self._known.get(registration.discovery_url)
-            if known and self._clock() - known.fetched_at < _KEEP:
-                if key_id in known.by_id or not self._may_look_again(registration.discovery_url):
-                    return known
+            is_fresh = known is not None and self._clock() - known.fetched_at < _KEEP
+            if known and is_fresh and (key_id in known.by_id or not self._may_look_again(registration.discovery_url)):
+                return known
             try:
                 self._known[registration.discovery_url] = fresh = self._fetch(registration)
             except TokenUnavailable:
