@@ -109,7 +109,7 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
         check=Check(
             session=session,
             clock=clock,
-            subject=lambda address: _subject(app, clients, address),
+            subject=lambda address, forbidden="": _subject(app, clients, address, forbidden),
             host_checks=host.host_checks,
         ),
         registration=registration,
@@ -164,7 +164,7 @@ def _as_text(current_user_id: Callable[[], Any]) -> Callable[[], str | None]:
     return user_id
 
 
-def _subject(app: Flask, clients: MailboxClients, address: Address | None) -> Subject:
+def _subject(app: Flask, clients: MailboxClients, address: Address | None, forbidden: str) -> Subject:
     """Return the present app as the connection check looks at it."""
     state = current_state()
     return Subject(
@@ -178,4 +178,5 @@ def _subject(app: Flask, clients: MailboxClients, address: Address | None) -> Su
         hook_problem=state.hook_problem,
         clock=state.clock,
         address=address,
+        forbidden=forbidden,
     )

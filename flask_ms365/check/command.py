@@ -22,12 +22,14 @@ from flask_ms365.state import current_state
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@click.option("--forbidden", metavar="ADDRESS", default="", help="A mailbox that the app must not read by itself.")
 @with_appcontext
-def check(as_json: bool) -> None:
+def check(as_json: bool, forbidden: str) -> None:
     """Check the connection to Microsoft 365, step by step."""
     state = current_state()
     snapshot = state.settings.read()
-    run = state.check.run_all(actor=command_line_user(), address=address_without_request(snapshot, current_app.config))
+    address = address_without_request(snapshot, current_app.config)
+    run = state.check.run_all(actor=command_line_user(), address=address, forbidden=forbidden)
     if as_json:
         steps = [_as_json(result) for result in run.results]
         click.echo(json.dumps({"steps": steps, **_expiry(snapshot, state.clock())}))

@@ -15,10 +15,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from flask_ms365 import audit
 from flask_ms365.check import microsoft
 from flask_ms365.check.chain import READINESS, Step, run_step, steps_with
+from flask_ms365.check.connections import read_inbox, try_forbidden
 from flask_ms365.check.outcome import HostCheck, Outcome, StepResult
 from flask_ms365.check.subject import Address, Subject
 from flask_ms365.identity.registration import AppRegistration
-from flask_ms365.models import CheckRun, write_transaction
+from flask_ms365.models import CheckRun, Mailbox, write_transaction
 from flask_ms365.models.base import AnySession
 from flask_ms365.words import Words
 
@@ -55,7 +56,7 @@ class Check:
 
     session: AnySession
     clock: Callable[[], datetime]
-    subject: Callable[[Address | None], Subject]
+    subject: Callable[..., Subject]  # (address, forbidden="")
     host_checks: Sequence[HostCheck]
 
     def first_failure(self, registration: AppRegistration) -> StepResult | None:
@@ -92,28 +93,35 @@ class Check:
             _log.warning("check.not_stored", extra={"event": "check.not_stored"}, exc_info=True)
             return None
 
-    def advance(self, run_id: int, address: Address | None) -> bool:
+    def advance(self, run_id: int, address: Address | None, *, forbidden: str = "") -> bool:
         """Run the next step of a run; return whether there are more."""
         steps, done = self._steps, self._done(run_id)
         if done is None or len(done) >= len(steps):
             return False
-        subject = self.subject(address)
+        subject = self.subject(address, forbidden)
         self.session.commit()  # no transaction is open while Microsoft is asked
         result = run_step(steps[len(done)], subject, done)
         return self._store(run_id, len(done), result) < len(steps)
 
-    def run_all(self, *, actor: str | None, address: Address | None) -> Run:
-        """Run every step now."""
+    def run_all(self, *, actor: str | None, address: Address | None, forbidden: str = "") -> Run:
+        """Run every step now; ``forbidden`` is an address that the app must not read by itself."""
         run_id = self.begin(actor=actor)
         if run_id is None:
-            return self._run_unstored(actor, address)
-        self.finish(run_id, address)
-        return self.find(run_id) or self._run_unstored(actor, address)
+            return self._run_unstored(actor, address, forbidden)
+        self.finish(run_id, address, forbidden=forbidden)
+        return self.find(run_id) or self._run_unstored(actor, address, forbidden)
 
-    def finish(self, run_id: int, address: Address | None) -> None:
+    def finish(self, run_id: int, address: Address | None, *, forbidden: str = "") -> None:
         """Run the steps of a run that are left."""
-        while self.advance(run_id, address):
+        while self.advance(run_id, address, forbidden=forbidden):
             pass
+
+    def one_mailbox(self, mailbox: Mailbox, *, forbidden: str = "") -> list[StepResult]:
+        """Read one mailbox now, and try one that the app must not read by itself; nothing is stored."""
+        subject = self.subject(None, forbidden)
+        look = Step(name="mailbox", title=Words("Mailbox through Graph"), run=lambda it: read_inbox(it, mailbox))
+        try_it = Step(name="forbidden", title=Words("Out of reach"), run=lambda it: try_forbidden(it, it.forbidden))
+        return [run_step(step, subject, ()) for step in ([look, try_it] if forbidden else [look])]
 
     def find(self, run_id: int | None = None) -> Run | None:
         """Return a run, or the last one."""
@@ -141,9 +149,9 @@ class Check:
             return {"database": "failed"}
         return {step.name: run_step(step, subject, ()).outcome.state for step in steps}
 
-    def _run_unstored(self, actor: str | None, address: Address | None) -> Run:
+    def _run_unstored(self, actor: str | None, address: Address | None, forbidden: str) -> Run:
         results: list[StepResult] = []
-        subject = self.subject(address)
+        subject = self.subject(address, forbidden)
         self.session.commit()
         for step in self._steps:
             results.append(run_step(step, subject, results))

@@ -42,6 +42,8 @@ class Subject:
     hook_problem: str
     clock: Callable[[], datetime]
     address: Address | None
+    # an address that the app must not read by itself; empty where nobody named one
+    forbidden: str = ""
 
     @property
     def authority(self) -> str:

@@ -29,12 +29,15 @@ def store_grant(session: AnySession, keyring: Keyring, signed_in: SignedIn, *, n
     if connection is None:
         connection = Connection(user_id=user_id, tid=identity.tid, oid=identity.oid, created_at=now, version=0)
         session.add(connection)
+    granted_before = connection.granted_scopes or []
     for name, value in seal_pair(keyring, signed_in.tokens, grant=grant, now=now).items():
         setattr(connection, name, value)
     connection.upn, connection.name = identity.upn, identity.name
     connection.authority, connection.client_id = signed_in.registration.authority, signed_in.registration.client_id
     connection.redirect_uri = signed_in.flow.redirect_uri
-    _keep_scopes(session, connection, signed_in.flow.scopes, now)
+    if _widen(session, connection, signed_in.flow.scopes):
+        connection.granted_scopes = list(dict.fromkeys([*connection.granted_scopes, *granted_before]))
+        connection.expires_at = now  # the new access token does not cover the rest: the next reader asks for another
     connection.version += 1
     connection.refresh_owner = connection.refresh_until = connection.claims = None
     connection.is_dead, connection.error_code, connection.error_text = False, None, None
@@ -69,14 +72,10 @@ def is_shared(session: AnySession, connection_id: int | None, *, of: int) -> boo
     return session.scalar(others.where(Mailbox.state.not_in(DISCONNECTED)).limit(1)) is not None
 
 
-def _keep_scopes(session: AnySession, connection: Connection, asked: list[str], now: datetime) -> None:
-    """Let the grant cover what this sign-in asked for, and what the other mailboxes need that it serves.
-
-    The new access token may not cover those, so the first of them that is read asks for a wider one.
-    """
+def _widen(session: AnySession, connection: Connection, asked: list[str]) -> bool:
+    """Let the grant cover what this sign-in asked for, and what the other mailboxes need that it serves; tell if so."""
     served = select(Mailbox.access).where(Mailbox.connection_id == connection.id, Mailbox.state.not_in(DISCONNECTED))
     kinds = session.scalars(served.distinct()).all() if connection.id else []
     needed = [scope for kind in kinds for scope in SCOPES_OF.get(kind, ())]
     connection.scopes = list(dict.fromkeys([*asked, *needed]))
-    if set(connection.scopes) - set(asked):
-        connection.expires_at = now
+    return not set(connection.scopes) <= set(asked)

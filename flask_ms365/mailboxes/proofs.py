@@ -28,10 +28,11 @@ class LastCheck:
 
 @dataclass(frozen=True, kw_only=True)
 class Proofs:
-    """What was seen to work. ``granted`` is what the newest sign-in of this app was given, None while there is none."""
+    """What was seen to work. ``granted`` and ``asked`` are of this app's newest sign-in, None while there is none."""
 
     uri_worked: bool
     granted: tuple[str, ...] | None
+    asked: tuple[str, ...]
     has_mailbox: bool
     last_check: LastCheck | None
 
@@ -39,14 +40,15 @@ class Proofs:
 def read_proofs(session: AnySession, *, client_id: str, redirect_uri: str) -> Proofs:
     """Return what is proved of the app ``client_id``; three statements."""
     of_this_app = Connection.client_id == client_id
-    newest = select(Connection.granted_scopes).where(of_this_app).order_by(Connection.id.desc()).limit(1)
+    newest = select(Connection.granted_scopes, Connection.scopes).where(of_this_app)
     worked = exists().where(of_this_app, Connection.redirect_uri == redirect_uri)
     is_connected = exists().where(Mailbox.state.not_in(DISCONNECTED))
     uri_worked, has_mailbox = session.execute(select(worked, is_connected)).one()
-    granted = session.scalar(newest)
+    grant = session.execute(newest.order_by(Connection.id.desc()).limit(1)).one_or_none()
     return Proofs(
         uri_worked=uri_worked,
-        granted=None if granted is None else tuple(granted),
+        granted=tuple(grant.granted_scopes) if grant else None,
+        asked=tuple(grant.scopes) if grant else (),
         has_mailbox=has_mailbox,
         last_check=last_check(session),
     )

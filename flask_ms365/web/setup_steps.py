@@ -54,7 +54,7 @@ def _proved(snapshot: Snapshot, proofs: Proofs, today: date) -> dict[str, bool]:
     return {
         "register": has_signed_in or (check is not None and check.states.get("credentials") == "passed"),
         "redirect_uri": proofs.uri_worked,
-        "permissions": has_signed_in and not missing_scopes(proofs.granted or ()),
+        "permissions": has_signed_in and not missing_scopes(proofs.granted or (), proofs.asked),
         "consent": has_signed_in,
         "secret": snapshot.is_set("client_secret") and _is_to_come(snapshot, today),
         "check": check is not None and check.has_passed,
