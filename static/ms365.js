@@ -2,15 +2,26 @@
 const GUARDED = "form[data-ms365-guard]";
 const snapshots = new WeakMap();
 
-const snapshot = (form) => new URLSearchParams(new FormData(form)).toString();
+// A file counts by its name.
+const snapshot = (form) => JSON.stringify([...new FormData(form)].map(([name, value]) => [name, value.name ?? value]));
 
 // For the host's own scripts.
 const tell = (element, name) => element.dispatchEvent(new Event(name, { bubbles: true }));
+
+// Of the credentials only what belongs to the chosen kind; without this all of it is there, and says what is not in use.
+function showCredential(form) {
+  const select = form.elements["credential-value"];
+  if (!select) return;
+  const kind = form.elements["credential-use_default"]?.checked ? select.dataset.ms365Inherited : select.value;
+  for (const field of form.querySelectorAll("[data-ms365-of]")) field.hidden = field.dataset.ms365Of !== kind;
+  for (const hint of form.querySelectorAll("[data-ms365-unused]")) hint.hidden = true;
+}
 
 function scan(root = document) {
   for (const button of root.querySelectorAll("[data-ms365-copy]")) button.hidden = false;
   for (const form of root.querySelectorAll(GUARDED)) {
     if (!snapshots.has(form)) snapshots.set(form, snapshot(form));
+    showCredential(form);
   }
 }
 
@@ -31,6 +42,10 @@ async function copy(button) {
 document.addEventListener("click", (event) => {
   const button = event.target.closest?.("[data-ms365-copy]");
   if (button) copy(button);
+});
+
+document.addEventListener("change", ({ target }) => {
+  if (target.form?.matches(GUARDED)) showCredential(target.form);
 });
 
 document.addEventListener("submit", ({ target }) => snapshots.delete(target));

@@ -15,6 +15,7 @@ from flask_ms365.state import current_state
 from flask_ms365.web import (
     audit,
     callback,
+    certificate,
     check,
     disconnect,
     expiry,
@@ -31,7 +32,7 @@ from flask_ms365.web.access import guard, has_token
 from flask_ms365.web.csp import page_policy
 from flask_ms365.web.problem import not_found
 from flask_ms365.web.row_id import LARGEST_ID
-from flask_ms365.web.settings_confirm import settings_remove_secret, settings_reset
+from flask_ms365.web.settings_confirm import settings_remove_certificate, settings_remove_secret, settings_reset
 from flask_ms365.web.words import template_context
 
 _ONE_YEAR = 365 * 24 * 3600
@@ -60,6 +61,15 @@ ROUTES = (
     Route("/dismiss", "dismiss", expiry.dismiss, _ADMIN, ("POST",)),
     Route("/settings", "settings", settings.settings, _ADMIN, ("GET", "POST")),
     Route("/settings/remove-secret", "settings_remove_secret", settings_remove_secret, _ADMIN, ("GET", "POST")),
+    Route(
+        "/settings/remove-certificate",
+        "settings_remove_certificate",
+        settings_remove_certificate,
+        _ADMIN,
+        ("GET", "POST"),
+    ),
+    Route("/settings/certificate", "settings_certificate", certificate.settings_certificate, _ADMIN, ("GET", "POST")),
+    Route("/settings/certificate.pem", "settings_certificate_pem", certificate.settings_certificate_pem, _ADMIN),
     Route("/settings/reset", "settings_reset", settings_reset, _ADMIN, ("GET", "POST")),
     Route("/setup", "setup", setup.setup, _ADMIN),
     Route("/check", "check", check.check, _ADMIN, ("GET", "POST")),

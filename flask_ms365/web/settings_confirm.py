@@ -1,4 +1,4 @@
-"""What is done only after a second look: removing the client secret, and giving up every value of one's own."""
+"""What is done only after a second look: removing a secret or certificate, and giving up every value of one's own."""
 
 from __future__ import annotations
 
@@ -20,22 +20,23 @@ from flask_ms365.words import Words
 
 def settings_remove_secret() -> ResponseReturnValue:
     """Remove the stored client secret, once it was said what stops."""
-    snapshot = current_snapshot()
-    changes: dict[str, str | UseDefault] = {"client_secret": USE_DEFAULT}
-    consequences = [Words("The stored client secret is deleted. It cannot be read back, here or in Entra.")]
-    if snapshot.inherited("client_secret").value:
-        consequences.append(Words("From then on the client secret of the deployment, in app.config, is used."))
-    elif snapshot.is_sync_on:
-        changes["email_sync"] = "0"
-        consequences.append(Words("Emails sync is switched off, and nobody can sign in. What was synced stays."))
-    else:
-        consequences.append(Words("Nobody can sign in until there is a new one."))
-    return _confirmed(
-        snapshot,
-        changes if snapshot.stored("client_secret") else {},
+    return _remove(
+        "client_secret",
         title=Words("Remove the client secret?"),
         button=Words("Remove the client secret"),
-        consequences=consequences,
+        deleted=Words("The stored client secret is deleted. It cannot be read back, here or in Entra."),
+        inherited=Words("From then on the client secret of the deployment, in app.config, is used."),
+    )
+
+
+def settings_remove_certificate() -> ResponseReturnValue:
+    """Remove the stored certificate with its private key, once it was said what stops."""
+    return _remove(
+        "client_certificate",
+        title=Words("Remove the client certificate?"),
+        button=Words("Remove the client certificate"),
+        deleted=Words("The stored certificate and its private key are deleted. Neither can be read back."),
+        inherited=Words("From then on the client certificate of the deployment, in app.config, is used."),
     )
 
 
@@ -51,6 +52,23 @@ def settings_reset() -> ResponseReturnValue:
         consequences=[Words("These values are deleted here, and what the deployment or this app says holds instead.")],
         differences=[_difference(snapshot, key) for key in changes],
     )
+
+
+def _remove(key: str, *, title: str, button: str, deleted: str, inherited: str) -> ResponseReturnValue:
+    snapshot = current_snapshot()
+    changes: dict[str, str | UseDefault] = {key: USE_DEFAULT}
+    stops: str
+    if snapshot.credential_key != key:
+        stops = Words("It is not in use, so nothing stops.")
+    elif snapshot.inherited(key).value:
+        stops = inherited
+    elif snapshot.is_sync_on:
+        changes["email_sync"] = "0"
+        stops = Words("Emails sync is switched off, and nobody can sign in. What was synced stays.")
+    else:
+        stops = Words("Nobody can sign in until there is a new one.")
+    changes = changes if snapshot.stored(key) else {}
+    return _confirmed(snapshot, changes, title=title, button=button, consequences=[deleted, stops])
 
 
 def _confirmed(
