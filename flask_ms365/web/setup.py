@@ -21,6 +21,20 @@ from flask_ms365.web.setup_steps import setup_steps
 from flask_ms365.web.snapshot import current_snapshot
 from flask_ms365.words import Words
 
+# kind of credential -> what the Microsoft admin does about it
+_CREDENTIAL: dict[str, Words] = {
+    "secret": Words("Certificates & secrets: create a new client secret."),
+    "certificate": Words("Certificates & secrets, Certificates: upload the certificate that I send along."),
+    "federated": Words(
+        "Certificates & secrets, Federated credentials: add one with the issuer, subject and audience that I send along."
+    ),
+}
+_SECRET_BACK = (
+    Words("- Client secret: its Value, not the Secret ID, and the day it expires"),
+    "",
+    Words("The Value is a password. Please hand it over by a password manager or in person rather than by mail."),
+)
+
 
 def setup() -> ResponseReturnValue:
     """Show the guide."""
@@ -33,7 +47,8 @@ def setup() -> ResponseReturnValue:
     proofs = read_proofs(state.session, client_id=client_id, redirect_uri=uri.value)
     return render_template(
         "ms365/setup.html",
-        steps=setup_steps(snapshot, proofs, today=state.clock().date()),
+        steps=setup_steps(snapshot, proofs, now=state.clock()),
+        credential=snapshot.credential_kind,
         app=app,
         client_id=client_id,
         redirect_uri=uri,
@@ -42,7 +57,7 @@ def setup() -> ResponseReturnValue:
         consent_url=consent_url,
         entra={key: (page.label, portal_url(key, cloud, client_id)) for key, page in PAGES.items()},
         graph=cloud.graph,
-        request_lines=_request(app, host, consent_url),
+        request_lines=_request(app, host, consent_url, snapshot.credential_kind),
         check_url=url_for(".check"),
     )
 
@@ -76,7 +91,7 @@ def _registration(snapshot: Snapshot) -> AppRegistration:
     )
 
 
-def _request(app: NewApp, host: str, consent_url: str) -> list[str]:
+def _request(app: NewApp, host: str, consent_url: str, credential: str) -> list[str]:
     """Return, line by line, what to send to the Microsoft admin."""
     consent = (
         Words("Grant admin consent with this link: %(url)s", url=consent_url)
@@ -92,12 +107,10 @@ def _request(app: NewApp, host: str, consent_url: str) -> list[str]:
         Words("Redirect URI, platform Web: %(uri)s", uri=app.redirect_uri),
         Words("API permissions, Microsoft Graph, delegated: %(permissions)s", permissions=" ".join(SCOPES)),
         consent,
-        Words("Certificates & secrets: create a new client secret."),
+        _CREDENTIAL[credential],
         "",
         Words("Please send back:"),
         Words("- Application (client) ID"),
         Words("- Directory (tenant) ID"),
-        Words("- Client secret: its Value, not the Secret ID, and the day it expires"),
-        "",
-        Words("The Value is a password. Please hand it over by a password manager or in person rather than by mail."),
+        *(_SECRET_BACK if credential == "secret" else ()),
     ]

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 from typing import Literal
 
 from flask_ms365.identity.scopes import missing_scopes
 from flask_ms365.mailboxes.proofs import LastCheck, Proofs
+from flask_ms365.settings.reminder import credential_expiry
 from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.words import Words
 
 Progress = Literal["done", "now", "unproved", "todo"]
+
+# kind of credential -> the title of its step
+_CREDENTIAL_TITLES = {
+    "secret": Words("Create a client secret"),
+    "certificate": Words("Upload a certificate"),
+    "federated": Words("Add a federated credential"),
+}
 
 TITLES: dict[str, str] = {
     "register": Words("Register an app in Entra"),
     "redirect_uri": Words("Add the redirect URI"),
     "permissions": Words("Add permissions"),
     "consent": Words("Grant admin consent"),
-    "secret": Words("Create a client secret"),
+    "credential": _CREDENTIAL_TITLES["secret"],
     "check": Words("Check the connection"),
     "mailbox": Words("Connect the first mailbox"),
 }
 
 # what a check proved holds only while these are as they were
-_CHECKED = ("client_id", "client_secret", "tenant_id", "cloud")
+_CHECKED = ("client_id", "credential", "client_secret", "client_certificate", "tenant_id", "cloud")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,19 +44,20 @@ class Step:
     progress: Progress
 
 
-def setup_steps(snapshot: Snapshot, proofs: Proofs, *, today: date) -> dict[str, Step]:
+def setup_steps(snapshot: Snapshot, proofs: Proofs, *, now: datetime) -> dict[str, Step]:
     """Return the steps in order, of which one is to be done now unless all are done."""
-    proved, entered = _proved(snapshot, proofs, today), _entered(snapshot)
+    proved, entered = _proved(snapshot, proofs, now), _entered(snapshot)
     open_steps = [key for key in TITLES if not proved[key]]
     # proofs of the first steps come with the last: what was entered does not hold anybody up
-    now = next((key for key in open_steps if key not in entered), next(iter(open_steps), None))
+    next_one = next((key for key in open_steps if key not in entered), next(iter(open_steps), None))
+    titles = {**TITLES, "credential": _CREDENTIAL_TITLES[snapshot.credential_kind]}
     return {
-        key: Step(number=number, title=title, progress=_progress(key, proved[key], key in entered, now))
-        for number, (key, title) in enumerate(TITLES.items(), 1)
+        key: Step(number=number, title=title, progress=_progress(key, proved[key], key in entered, next_one))
+        for number, (key, title) in enumerate(titles.items(), 1)
     }
 
 
-def _proved(snapshot: Snapshot, proofs: Proofs, today: date) -> dict[str, bool]:
+def _proved(snapshot: Snapshot, proofs: Proofs, now: datetime) -> dict[str, bool]:
     check = present_check(snapshot, proofs.last_check)
     has_signed_in = proofs.granted is not None
     return {
@@ -56,16 +65,16 @@ def _proved(snapshot: Snapshot, proofs: Proofs, today: date) -> dict[str, bool]:
         "redirect_uri": proofs.uri_worked,
         "permissions": has_signed_in and not missing_scopes(proofs.granted or (), proofs.asked),
         "consent": has_signed_in,
-        "secret": snapshot.is_set("client_secret") and _is_to_come(snapshot, today),
+        "credential": snapshot.has_credential and _lasts(snapshot, now),
         "check": check is not None and check.has_passed,
         "mailbox": proofs.has_mailbox,
     }
 
 
 def _entered(snapshot: Snapshot) -> set[str]:
-    """Return the steps whose part here is done. Who has a secret has been through the pages of Entra before it."""
+    """Return the steps whose part here is done. Who has a credential has been through the pages of Entra before it."""
     entered = {"register"} if snapshot.is_set("client_id") and snapshot.is_set("tenant_id") else set()
-    return entered | ({"redirect_uri", "permissions", "consent"} if snapshot.is_set("client_secret") else set())
+    return entered | ({"redirect_uri", "permissions", "consent"} if snapshot.has_credential else set())
 
 
 def _progress(key: str, is_proved: bool, is_entered: bool, now: str | None) -> Progress:
@@ -82,6 +91,7 @@ def present_check(snapshot: Snapshot, check: LastCheck | None) -> LastCheck | No
     return None if check is None or any(row.changed_at > check.started_at for row in rows) else check
 
 
-def _is_to_come(snapshot: Snapshot, today: date) -> bool:
-    expires_on = snapshot.effective("client_secret_expires_on").value
-    return isinstance(expires_on, date) and expires_on >= today
+def _lasts(snapshot: Snapshot, now: datetime) -> bool:
+    """Tell whether the credential is known to be good for a while; the day that a secret ends must be typed."""
+    ends = credential_expiry(snapshot, now)
+    return (ends is None and snapshot.credential_kind == "federated") or (ends is not None and not ends.has_ended)

@@ -19,7 +19,7 @@ from tests.web.conftest import words
 
 SETUP = "/ms365/setup"
 CONSENT_RETURN = "/ms365/oauth/callback"
-STEPS = ("register", "redirect_uri", "permissions", "consent", "secret", "check", "mailbox")
+STEPS = ("register", "redirect_uri", "permissions", "consent", "credential", "check", "mailbox")
 PASSED = [{"name": "credentials", "state": "passed"}, {"name": "mailbox", "state": "not_checked"}]
 
 
@@ -79,7 +79,7 @@ def test_a_secret_with_its_date_ticks_its_step_and_the_check_is_next(configured:
 def test_a_secret_without_a_day_to_come_is_not_done(configured: Host, clock: Clock, days: int | None) -> None:
     if days is not None:
         save(configured, client_secret_expires_on=(clock() + timedelta(days=days)).date().isoformat())
-    assert progress(configured)["secret"] == "Now"
+    assert progress(configured)["credential"] == "Now"
 
 
 def test_a_passed_check_proves_the_app(configured: Host, clock: Clock) -> None:
