@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from types import FrameType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -34,6 +36,7 @@ try:
 except ImportError:
     before_task_publish = None
 
+_OURS = "flask_ms365"
 _SHOWN = 3  # characters that a page may show of a secret
 _ORDINARY = set(vars(logging.makeLogRecord({})))  # what every log record has
 # of a certificate with its key everybody may have the one, and of the other what stands around it and its modulus, the
@@ -158,7 +161,12 @@ def _cursors(page: Page) -> list[str]:
 
 def _listen_to_people(canary: Canary, tap: Callable[..., None]) -> None:
     """Remember what people get to see, and programmers."""
-    tap(MS365Error, "__init__", after=lambda _, error, *__, **___: canary.say("error", repr(error), vars(error)))
+
+    def raised(_: None, error: MS365Error, *__: Any, **___: Any) -> None:
+        canary.say("error", repr(error), vars(error))
+        canary.say("frames", *_objects_around(sys._getframe()))
+
+    tap(MS365Error, "__init__", after=raised)
     tap(Client, "open", after=lambda response, *_, **__: canary.say("page", _told_to_others(response)))
 
     def invoked(result: Result, *_: Any, args: Any = (), **__: Any) -> None:
@@ -166,6 +174,28 @@ def _listen_to_people(canary: Canary, tap: Callable[..., None]) -> None:
             canary.say("command", result.output, repr(result.exception))
 
     tap(CliRunner, "invoke", after=invoked)
+
+
+def _objects_around(here: FrameType | None) -> Iterator[str]:
+    """Yield what a traceback with local variables shows of our objects: error trackers keep those.
+
+    Plain texts are not looked at: some function must hold a secret to use it.
+    """
+    seen: set[int] = set()
+    while here is not None:
+        if here.f_globals.get("__name__", "").startswith(_OURS):
+            fresh = [value for value in here.f_locals.values() if id(value) not in seen]
+            seen.update(map(id, fresh))
+            yield from (_shown(value) for value in fresh if type(value).__module__.startswith(_OURS))
+        here = here.f_back
+
+
+def _shown(value: object) -> str:
+    """Return what a traceback shows of an object; one that is only half made cannot always say."""
+    try:
+        return repr(value)
+    except Exception as exc:
+        return type(exc).__name__
 
 
 def _listen_to_logs(canary: Canary, monkeypatch: pytest.MonkeyPatch, stack: ExitStack) -> None:

@@ -83,6 +83,13 @@ def test_a_part_in_a_traceback_is_noticed(monkeypatch: pytest.MonkeyPatch) -> No
     assert leaks(monkeypatch, SECRET, fail)
 
 
+def test_a_part_in_an_object_of_ours_where_an_error_is_raised_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    talkative = type("Talkative", (), {"__module__": "flask_ms365.x", "__repr__": lambda self: f"<{SECRET}>"})
+    frame = {"__name__": "flask_ms365.x", "Talkative": talkative, "MS365Error": MS365Error}
+    exec("def fail():\n    held = Talkative()\n    MS365Error('quiet')", frame)
+    assert leaks(monkeypatch, SECRET, frame["fail"])  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("header", ["Location", "Set-Cookie", "X-Anything"])
 def test_a_part_in_a_header_is_noticed(monkeypatch: pytest.MonkeyPatch, header: str) -> None:
     answer = Response("gone", 302, {"Location": "/", header: f"/x={SECRET}"})

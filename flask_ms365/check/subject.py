@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ class Subject:
     """One app at one moment. ``address`` is None where nobody knows it: at the command line, unconfigured."""
 
     snapshot: Snapshot
-    config: Mapping[str, Any]
+    config: Mapping[str, Any] = field(repr=False)  # it holds keys, and whatever the host keeps secret
     session: AnySession
     keyring: Keyring
     clients: MailboxClients

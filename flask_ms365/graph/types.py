@@ -114,6 +114,9 @@ class Page(_Graph, Generic[T]):
     next_link: str | None = field(name="@odata.nextLink", default=None)
     delta_link: str | None = field(name="@odata.deltaLink", default=None)
 
+    def __repr__(self) -> str:  # the links are secrets
+        return f"<{type(self).__name__} of {len(self.value)}>"
+
 
 class DeltaPage(Page[MessageData]):
     """One page of a folder's message delta: it has a next link, or the delta link that ends the round."""

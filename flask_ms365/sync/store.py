@@ -29,8 +29,8 @@ class Cursor:
 
     folder_id: int
     since: datetime | None
-    next_link: str | None
-    delta_link: str | None
+    next_link: str | None = field(repr=False)
+    delta_link: str | None = field(repr=False)
 
 
 @dataclass(kw_only=True)
