@@ -26,7 +26,7 @@ _CREDENTIAL: dict[str, Words] = {
     "secret": Words("Certificates & secrets: create a new client secret."),
     "certificate": Words("Certificates & secrets, Certificates: upload the certificate that I send along."),
     "federated": Words(
-        "Certificates & secrets, Federated credentials: add one with the issuer, subject and audience that I send along."
+        "Certificates & secrets, Federated credentials: add one with issuer, subject and audience as I send them along."
     ),
 }
 _SECRET_BACK = (

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from flask_ms365.identity.credentials import FederatedToken
 from flask_ms365.identity.scopes import missing_scopes
 from flask_ms365.mailboxes.proofs import LastCheck, Proofs
 from flask_ms365.settings.reminder import credential_expiry
@@ -93,5 +94,8 @@ def present_check(snapshot: Snapshot, check: LastCheck | None) -> LastCheck | No
 
 def _lasts(snapshot: Snapshot, now: datetime) -> bool:
     """Tell whether the credential is known to be good for a while; the day that a secret ends must be typed."""
+    if snapshot.credential_kind == "federated":
+        valid_until = FederatedToken(snapshot.deployment.token_file).valid_until
+        return valid_until is not None and valid_until > now
     ends = credential_expiry(snapshot, now)
-    return (ends is None and snapshot.credential_kind == "federated") or (ends is not None and not ends.has_ended)
+    return ends is not None and not ends.has_ended
