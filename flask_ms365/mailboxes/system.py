@@ -64,6 +64,10 @@ class SystemMailboxes:
         addresses = select(Mailbox.address).where(Mailbox.kind == "system", *is_read)
         return list(self.session.scalars(addresses.order_by(Mailbox.address)))
 
+    def account_of(self, mailbox: Mailbox) -> str | None:
+        """Return the account that signed in for a mailbox last."""
+        return self.session.scalar(select(Connection.upn).where(Connection.id == mailbox.connection_id))
+
     def readers_beside(self, mailbox: Mailbox) -> int:
         """Return how many other mailboxes here, of people or the team, have the same address."""
         same = func.lower(Mailbox.address) == mailbox.address.lower(), Mailbox.id != mailbox.id

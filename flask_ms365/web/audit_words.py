@@ -19,6 +19,7 @@ DOORS: dict[str, Words] = {"page": Words("Page"), "cli": Words("Command line"), 
 _SENTENCES: dict[str, Words] = {
     "base_url.confirmed": Words("Address that people use confirmed: %(target)s"),
     "check.run": Words("Connection check run"),
+    "mailbox.added": Words("%(target)s added"),
     "mailbox.connected": Words("%(target)s connected"),
     "mailbox.disconnected": Words("%(target)s disconnected"),
     "mailbox.mail_deleted": Words("Mail of %(target)s deleted"),

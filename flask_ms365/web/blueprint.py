@@ -22,6 +22,7 @@ from flask_ms365.web import (
     gallery,
     health,
     language,
+    mailboxes,
     messages,
     my_email,
     overview,
@@ -52,9 +53,11 @@ class Route:
 
 
 _ADMIN = (Permission.MANAGE_SETTINGS,)
+_TEAM = (Permission.MANAGE_MAILBOXES,)
 _OWN = (Permission.OWN_MAILBOX,)
 _READ = (Permission.OWN_MAILBOX, Permission.READ_MAIL)
 _ID = f"int(max={LARGEST_ID})"
+_MAILBOX = f"/mailboxes/<{_ID}:mailbox_id>"
 
 ROUTES = (
     Route("/", "overview", overview.overview, _ADMIN),
@@ -76,13 +79,12 @@ ROUTES = (
     Route("/my-email", "my_email", my_email.my_email, _OWN),
     Route("/my-email/connect", "my_email_connect", my_email.my_email_connect, _OWN, ("POST",)),
     Route("/my-email/disconnect", "my_email_disconnect", disconnect.my_email_disconnect, _OWN, ("GET", "POST")),
-    Route(
-        f"/mailboxes/<{_ID}:mailbox_id>/disconnect",
-        "mailbox_disconnect",
-        disconnect.mailbox_disconnect,
-        (Permission.MANAGE_MAILBOXES,),
-        ("GET", "POST"),
-    ),
+    Route("/mailboxes", "mailboxes", mailboxes.mailboxes, _TEAM),
+    Route("/mailboxes/new", "mailbox_new", mailboxes.mailbox_new, _TEAM, ("GET", "POST")),
+    Route(_MAILBOX, "mailbox", mailboxes.mailbox, _TEAM),
+    Route(f"{_MAILBOX}/connect", "mailbox_connect", mailboxes.mailbox_connect, _TEAM, ("POST",)),
+    Route(f"{_MAILBOX}/check", "mailbox_check", mailboxes.mailbox_check, _TEAM, ("POST",)),
+    Route(f"{_MAILBOX}/disconnect", "mailbox_disconnect", disconnect.mailbox_disconnect, _TEAM, ("GET", "POST")),
     # the answer belongs to a flow, whose user is checked by the flow itself, in its order
     Route("/oauth/callback", "oauth_callback", callback.oauth_callback, ()),
     Route("/messages", "messages", messages.messages, _READ),

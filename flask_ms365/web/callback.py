@@ -48,8 +48,17 @@ def _connect(state: State, flow: OAuthFlow, args: Args, visitor: Visitor) -> Non
     state.connect.finish(flow, args, visitor)
 
 
+def _connect_system(state: State, flow: OAuthFlow, args: Args, visitor: Visitor) -> None:
+    state.mailboxes.finish(flow, args, visitor)
+
+
 ENDINGS: dict[str, Ending] = {
     Purpose.OWN: Ending(permission=Permission.OWN_MAILBOX, finish=_connect, page=lambda flow: url_for(".my_email")),
+    Purpose.SYSTEM: Ending(
+        permission=Permission.MANAGE_MAILBOXES,
+        finish=_connect_system,
+        page=lambda flow: url_for(".mailbox", mailbox_id=flow.mailbox_id),
+    ),
 }
 
 

@@ -26,6 +26,7 @@ _MENDED_ON = {
     "settings": Words("Open the settings"),
     "setup": Words("Open the setup guide"),
     "my_email": Words("Test sign-in"),
+    "mailboxes": Words("Open the mailboxes"),
 }
 _COUNTED: dict[str, Callable[[int], Words]] = {
     "passed": lambda count: counted("%(count)s passed", "%(count)s passed", count),
@@ -57,7 +58,7 @@ def check() -> ResponseReturnValue:
         return _next_step(state)
     recent = state.check.recent()
     if recent is not None:
-        state.check.finish(recent, present_address())
+        state.check.finish(recent, present_address(), forbidden=_forbidden())
         return redirect(url_for(".check", run=recent, again=1), 303)
     run = _run_all(state)
     return _page(form, run) if run.id is None else redirect(url_for(".check", run=run.id), 303)
@@ -70,7 +71,12 @@ def present_address() -> Address:
 
 
 def _run_all(state: State) -> Run:
-    return state.check.run_all(actor=state.current_user_id(), address=present_address())
+    return state.check.run_all(actor=state.current_user_id(), address=present_address(), forbidden=_forbidden())
+
+
+def _forbidden() -> str:
+    """Return the address that the visitor says this app must not read by itself."""
+    return request.form.get("forbidden", "").strip()
 
 
 def _next_step(state: State) -> str:
@@ -81,22 +87,32 @@ def _next_step(state: State) -> str:
         is_repeated = run_id is not None
         run_id = run_id or state.check.begin(actor=state.current_user_id())
     else:
-        state.check.advance(run_id, present_address())
+        state.check.advance(run_id, present_address(), forbidden=_forbidden())
     run = state.check.find(run_id) if run_id is not None else _run_all(state)
     return render_template("ms365/check_rows.html", just_now=_JUST_NOW if is_repeated else None, **_shown(run))
 
 
 def _page(form: CsrfForm, run: Run | None, notices: Sequence[Notice] = ()) -> str:
-    return render_template("ms365/check.html", form=form, notices=notices, **_shown(run))
+    has_own_permission = bool(current_state().mailboxes.application_addresses())
+    return render_template(
+        "ms365/check.html", form=form, notices=notices, asks_forbidden=has_own_permission, **_shown(run)
+    )
 
 
 def _shown(run: Run | None) -> dict[str, object]:
-    snapshot = current_snapshot()
-    cloud, client_id = CLOUDS[str(snapshot.effective("cloud").value)], str(snapshot.effective("client_id").value or "")
     return {
         "run": run,
         "summary": [translated(words) for words in _summary(run)] if run else [],
         "report": report(run) if run and not run.is_running else "",
+        **links(),
+    }
+
+
+def links() -> dict[str, object]:
+    """Return the pages that an outcome may send to: Microsoft's and ours, by the names that outcomes use."""
+    snapshot = current_snapshot()
+    cloud, client_id = CLOUDS[str(snapshot.effective("cloud").value)], str(snapshot.effective("client_id").value or "")
+    return {
         "entra": {key: (page.label, portal_url(key, cloud, client_id)) for key, page in PAGES.items()},
         "ours": {endpoint: (label, url_for(f".{endpoint}")) for endpoint, label in _MENDED_ON.items()},
     }

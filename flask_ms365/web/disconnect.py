@@ -45,7 +45,7 @@ def my_email_disconnect() -> ResponseReturnValue:
 
 def mailbox_disconnect(mailbox_id: int) -> ResponseReturnValue:
     """Disconnect a mailbox of the team."""
-    return _confirmed(current_state().disconnect.look_at(mailbox_id, owner_id=None), back=url_for(".overview"))
+    return _confirmed(current_state().disconnect.look_at(mailbox_id, owner_id=None), back=url_for(".mailboxes"))
 
 
 def disconnected_notices() -> list[Notice]:

@@ -46,6 +46,7 @@ _NAV = (
     ("settings", Words("Settings"), (Permission.MANAGE_SETTINGS,)),
     ("setup", Words("Setup guide"), (Permission.MANAGE_SETTINGS,)),
     ("check", Words("Connection check"), (Permission.MANAGE_SETTINGS,)),
+    ("mailboxes", Words("Mailboxes"), (Permission.MANAGE_MAILBOXES,)),
     ("my_email", Words("My email"), (Permission.OWN_MAILBOX,)),
     ("messages", Words("Messages"), (Permission.OWN_MAILBOX, Permission.READ_MAIL)),
     ("audit", Words("Audit log"), (Permission.MANAGE_SETTINGS,)),
