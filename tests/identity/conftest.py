@@ -16,7 +16,10 @@ from flask_ms365.models import Connection, Mailbox
 from flask_ms365.simulator import App, Simulator, User
 from flask_ms365.simulator.keys import SigningKey
 from tests.conftest import CALLBACK, Host
+from tests.sync.conftest import synced
 from tests.visitor import Visitor, sign_in_at_microsoft
+
+__all__ = ["synced"]
 
 CALLBACK_PATH = "/ms365/oauth/callback"
 CONNECTED = "Your mail is being read"  # what only the page after a good sign-in says
