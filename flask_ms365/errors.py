@@ -140,7 +140,16 @@ class TokenError(MS365Error):
     message = Words("Microsoft did not give a token.")
 
     def __init__(
-        self, message: str | None = None, *, error: str = "", code: str = "", trace: str = "", advice: object = None
+        self,
+        message: str | None = None,
+        *,
+        error: str = "",
+        code: str = "",
+        trace: str = "",
+        advice: object = None,
+        claims: str = "",
+        retry_after: float | None = None,
+        is_held: bool = False,
     ) -> None:
         super().__init__(message)
         self.error = error
@@ -148,6 +157,12 @@ class TokenError(MS365Error):
         self.trace = trace
         # identity.advice.Advice, where Microsoft said why
         self.advice = advice
+        # what Microsoft wants to see at the next sign-in
+        self.claims = claims
+        # seconds, where it is known how long to wait
+        self.retry_after = retry_after
+        # nobody was asked: what an earlier request met still holds for the whole app
+        self.is_held = is_held
 
 
 class SignInNeeded(TokenError):
@@ -194,9 +209,10 @@ class GraphError(MS365Error):
 
 
 class Unauthorized(GraphError):
-    """401, also after a new token."""
+    """401, also after a new token. ``claims`` is what a new token must carry, where Graph says so."""
 
     message = Words("Microsoft Graph did not accept the access token.")
+    claims: str = ""
 
 
 class NotFound(GraphError):

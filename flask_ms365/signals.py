@@ -17,6 +17,9 @@ mailbox_connected = _signals.signal("mailbox-connected")
 mailbox_disconnected = _signals.signal("mailbox-disconnected")
 #: ``mailbox_id``, ``code`` (Microsoft's, or empty)
 reconnect_needed = _signals.signal("reconnect-needed")
+#: Microsoft refused the app itself, or is too busy for it; no mailbox gets a new token for a while. Once for each such
+#: time, whatever number of mailboxes and processes there are: ``error`` (:class:`~flask_ms365.errors.TokenError`)
+tokens_held = _signals.signal("tokens-held")
 #: ``message_id``, ``change``
 message_synced = _signals.signal("message-synced")
 #: ``report`` (:class:`~flask_ms365.RunReport`)

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
+from flask_ms365 import signals
 from flask_ms365.check.outcome import HostCheck
 from flask_ms365.check.runs import Check
 from flask_ms365.check.subject import Address, Subject
 from flask_ms365.cli import ms365_cli
 from flask_ms365.crypto import keyring_from
 from flask_ms365.database import create_tables, host_database, own_database
+from flask_ms365.errors import TokenError
 from flask_ms365.identity.app_tokens import AppTokens
+from flask_ms365.identity.circuit import Circuits
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.sign_in import SignIn
 from flask_ms365.identity.tokens import Tokens
@@ -84,9 +88,10 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
     def registration() -> AppRegistration:
         return app_registration(settings, app.config)
 
-    tokens = Tokens(session=session, keyring=keyring, clock=clock)
+    circuits = Circuits(session=session, clock=clock, opened=partial(_tell_refusal, app))
+    tokens = Tokens(session=session, keyring=keyring, circuits=circuits, clock=clock)
     clients = MailboxClients(
-        session=session, tokens=tokens, app_tokens=AppTokens(clock=clock), registration=registration
+        session=session, tokens=tokens, app_tokens=AppTokens(circuits=circuits, clock=clock), registration=registration
     )
     sign_in = SignIn(session=session, keyring=keyring, clock=clock)
     connecting: dict[str, Any] = {
@@ -125,6 +130,10 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
         current_user_id=_as_text(host.current_user_id) if host.current_user_id else flask_login_user_id,
         directory=host.directory,
     )
+
+
+def _tell_refusal(app: Flask, error: TokenError) -> None:
+    signals.tokens_held.send(app, error=error)
 
 
 def _runner(

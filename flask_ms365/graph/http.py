@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import urllib3
 
 from flask_ms365.errors import GraphError, Throttled, Unauthorized, Unavailable
-from flask_ms365.graph.errors_map import backoff, graph_error
+from flask_ms365.graph.errors_map import graph_error
+from flask_ms365.waiting import backoff
 from flask_ms365.words import Words
 
 _log = logging.getLogger(__name__)
@@ -21,8 +22,8 @@ _ATTEMPTS = 3
 # longer waits release the mailbox instead of a worker sleeping on it
 _LONGEST_SLEEP = 5.0
 
-# (rejected token or None) -> token
-TokenSource = Callable[[str | None], str]
+# (rejected token or None, the claims that a new one must carry) -> token
+TokenSource = Callable[[str | None, str], str]
 
 
 class _WithoutQuery(logging.Filter):
@@ -71,14 +72,15 @@ class GraphHttp:
         """
         self._check_host(url)
         rejected: str | None = None
+        claims = ""
         for attempt in range(1, _ATTEMPTS + 1):
-            token = self._token(rejected)
+            token = self._token(rejected, claims)
             try:
                 return self._once(method, url, {**(headers or {}), "Authorization": f"Bearer {token}"}, body)
-            except Unauthorized:
+            except Unauthorized as exc:
                 if rejected is not None:
                     raise
-                rejected = token
+                rejected, claims = token, exc.claims
             except (Throttled, Unavailable) as exc:
                 wait = exc.retry_after if exc.retry_after is not None else backoff(attempt, base=0.25, cap=2)
                 if self._is_probe or attempt == _ATTEMPTS or wait > _LONGEST_SLEEP:

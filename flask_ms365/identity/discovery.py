@@ -10,11 +10,10 @@ from typing import TypeVar
 
 from flask_ms365.errors import TokenError, TokenUnavailable
 from flask_ms365.identity.advice import advise
+from flask_ms365.identity.bounded import TooMuch, read_bounded
 from flask_ms365.words import Words
 
 T = TypeVar("T")
-
-_LARGEST = 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,13 +62,17 @@ def fetch(url: str) -> Answer:
     try:
         with urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=5, read=10)) as pool:
             response = pool.request("GET", url, redirect=False, preload_content=False)
-            body = response.read(_LARGEST + 1)
-            response.release_conn()
+            try:
+                body = read_bounded(response)
+            finally:
+                response.release_conn()
     except urllib3.exceptions.HTTPError as exc:
         unreachable = Words("Microsoft's sign-in service could not be reached (%(kind)s).", kind=type(exc).__name__)
         raise TokenUnavailable(unreachable) from None
-    if len(body) > _LARGEST:
-        raise TokenUnavailable(Words("Microsoft's sign-in service answered more than it ever should."))
+    except TooMuch:
+        raise TokenUnavailable(
+            Words("Microsoft's sign-in service answered more, or slower, than it ever should.")
+        ) from None
     return Answer(
         status=response.status, body=body, seconds=time.monotonic() - began, date=_date(response.headers.get("Date"))
     )

@@ -1,31 +1,18 @@
-"""The token endpoint, spoken to by Authlib; its refusals become our errors here and nowhere else."""
+"""What is asked of the token endpoint, and the shape of what it gives."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from flask_ms365.errors import AppRefused, NotConfigured, SignInNeeded, TokenError, TokenUnavailable
-from flask_ms365.identity.advice import advise
-from flask_ms365.identity.credentials import Credential
+from flask_ms365.errors import TokenUnavailable
+from flask_ms365.identity.claims import with_claims
 from flask_ms365.identity.registration import AppRegistration
+from flask_ms365.identity.token_request import has_token, request_token, token_session
 from flask_ms365.words import Words
 
-if TYPE_CHECKING:
-    from requests import HTTPError
-
-_log = logging.getLogger(__name__)
-
-_TIMEOUT = (5, 30)  # seconds to connect, and between two bytes; together below the lease
-_PROBE_TIMEOUT = (5, 10)  # somebody waits for the answer
 _NO_TOKEN = Words("Microsoft's sign-in service answered something that is no token.")
-_ENDS_SIGN_IN = {"invalid_grant", "interaction_required", "consent_required"}
-_CREDENTIAL_REFUSED = "invalid_client"
-_BUSY = "temporarily_unavailable"
-_ENDS_ALL = {_CREDENTIAL_REFUSED, "unauthorized_client"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,15 +40,15 @@ def authorize_url(
     """Return where to send the browser. Only ``response_mode=query``: a form_post would arrive without Lax cookies."""
     # Microsoft takes a hint or lets people choose, not both
     who = {"login_hint": login_hint} if login_hint else {"prompt": "select_account"}
-    url, _ = _session(registration, redirect_uri).create_authorization_url(
+    url, _ = token_session(registration, redirect_uri).create_authorization_url(
         registration.authorize_url,
         state=state,
         code_verifier=verifier,
         nonce=nonce,
         scope=" ".join(scopes),
         response_mode="query",
+        claims=with_claims(claims),
         **who,
-        **({"claims": claims} if claims else {}),
     )
     return str(url)
 
@@ -70,21 +57,30 @@ def exchange_code(
     registration: AppRegistration, *, code: str, redirect_uri: str, verifier: str, needs_refresh_token: bool = True
 ) -> TokenPair:
     """Exchange an authorization code; raise a :exc:`TokenError`."""
-    form = {"grant_type": "authorization_code", "code": code, "code_verifier": verifier}
-    answer = _request(registration, form, redirect_uri=redirect_uri)
+    form = {"grant_type": "authorization_code", "code": code, "code_verifier": verifier, "claims": with_claims()}
+    answer = request_token(registration, form, redirect_uri=redirect_uri)
     return _pair(answer, needs_refresh_token=needs_refresh_token)
 
 
-def refresh(registration: AppRegistration, *, refresh_token: str, scopes: Iterable[str]) -> TokenPair:
-    """Exchange a refresh token for a new pair; raise a :exc:`TokenError`."""
-    form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "scope": " ".join(scopes)}
-    return _pair(_request(registration, form), old_refresh_token=refresh_token)
+def refresh(registration: AppRegistration, *, refresh_token: str, scopes: Iterable[str], claims: str = "") -> TokenPair:
+    """Exchange a refresh token for a new pair, one that carries the ``claims`` of a challenge; raise a TokenError."""
+    form = {
+        "grant_type": "refresh_token",
+        "refresh_token": refresh_token,
+        "scope": " ".join(scopes),
+        "claims": with_claims(claims),
+    }
+    return _pair(request_token(registration, form), old_refresh_token=refresh_token)
 
 
-def app_only(registration: AppRegistration) -> TokenPair:
+def app_only(registration: AppRegistration, *, claims: str = "") -> TokenPair:
     """Return a token of the app itself, without a refresh token; raise a :exc:`TokenError`."""
-    form = {"grant_type": "client_credentials", "scope": f"{registration.graph}/.default"}
-    return _pair(_request(registration, form), needs_refresh_token=False)
+    form = {
+        "grant_type": "client_credentials",
+        "scope": f"{registration.graph}/.default",
+        "claims": with_claims(claims),
+    }
+    return _pair(request_token(registration, form), needs_refresh_token=False)
 
 
 def prove_credentials(registration: AppRegistration) -> None:
@@ -93,93 +89,9 @@ def prove_credentials(registration: AppRegistration) -> None:
     Microsoft gives one to every app that exists there, whatever it was allowed to do, so this proves id and secret.
     """
     form = {"grant_type": "client_credentials", "scope": f"{registration.graph}/.default"}
-    answer = _request(registration, form, timeout=_PROBE_TIMEOUT)
-    if not _has_token(answer):
+    answer = request_token(registration, form)
+    if not has_token(answer):
         raise TokenUnavailable(_NO_TOKEN)
-
-
-def _session(registration: AppRegistration, redirect_uri: str | None) -> Any:
-    # imported late: it costs as much as the rest of the package together, and most requests never need it
-    from authlib.integrations.requests_client import OAuth2Session
-
-    return OAuth2Session(
-        registration.client_id,
-        token_endpoint_auth_method="none",  # each credential brings its own proof
-        redirect_uri=redirect_uri,
-        code_challenge_method="S256",
-    )
-
-
-def _request(
-    registration: AppRegistration,
-    form: Mapping[str, str],
-    *,
-    redirect_uri: str | None = None,
-    timeout: tuple[int, int] = _TIMEOUT,
-) -> Any:
-    """Ask with the credential; where it is refused, the one that it replaced serves until it has worked."""
-    if registration.credential is None:
-        raise NotConfigured
-    ask = partial(_ask, registration, {**form, "timeout": timeout}, redirect_uri)
-    try:
-        answer = ask(registration.credential)
-    except AppRefused as refusal:
-        if registration.previous is None or refusal.error != _CREDENTIAL_REFUSED:
-            raise
-        _log.warning("credential.refused", extra={"event": "credential.refused", "code": refusal.code})
-        try:
-            return ask(registration.previous)
-        except AppRefused:
-            raise refusal from None  # people hear of the credential that they entered, not of the one before
-    if _has_token(answer):
-        registration.credential_worked()
-    return answer
-
-
-def _ask(
-    registration: AppRegistration, form: Mapping[str, Any], redirect_uri: str | None, credential: Credential
-) -> Any:
-    from authlib.integrations.base_client import OAuthError
-    from requests import HTTPError, RequestException
-
-    proof = credential.proof(registration.client_id, registration.token_url)
-    with _session(registration, redirect_uri) as session:
-        try:
-            # a redirect would carry the proof to another host
-            return session.fetch_token(registration.token_url, allow_redirects=False, **form, **proof)
-        except OAuthError as exc:
-            raise _refusal(str(exc.error or ""), str(exc.description or ""), login=registration.authority) from None
-        except HTTPError as exc:
-            raise _out_of_order(exc, login=registration.authority) from None
-        except (RequestException, ValueError, TypeError, OverflowError) as exc:
-            raise _unexpected(exc) from None
-
-
-def _has_token(answer: Any) -> bool:
-    """Tell a token from whatever else a network may answer."""
-    return isinstance(answer, dict) and isinstance(answer.get("access_token"), str) and answer["access_token"] != ""
-
-
-def _refusal(error: str, description: str, *, login: str) -> TokenError:
-    advice = advise(error, description, login=login)
-    kind = SignInNeeded if error in _ENDS_SIGN_IN else AppRefused if error in _ENDS_ALL else TokenUnavailable
-    return kind(advice.text, error=error, code=advice.code, trace=advice.trace, advice=advice)
-
-
-def _out_of_order(exc: HTTPError, *, login: str) -> TokenUnavailable:
-    """Return what a 5xx means: come back later, whatever else it says."""
-    try:
-        advice = advise(_BUSY, exc.response.json()["error_description"], login=login)
-    except (ValueError, TypeError, LookupError):
-        return _unexpected(exc)
-    return TokenUnavailable(advice.text, error=_BUSY, code=advice.code, trace=advice.trace, advice=advice)
-
-
-def _unexpected(exc: Exception) -> TokenUnavailable:
-    # never its text: requests puts URLs and bodies there
-    return TokenUnavailable(
-        Words("Microsoft's sign-in service did not answer as expected (%(kind)s).", kind=type(exc).__name__)
-    )
 
 
 def _pair(token: Any, *, old_refresh_token: str = "", needs_refresh_token: bool = True) -> TokenPair:

@@ -18,8 +18,10 @@ from sqlalchemy import Row, or_, select, update
 from sqlalchemy.sql import Update
 
 from flask_ms365.crypto import Keyring
-from flask_ms365.errors import SignInNeeded, TokenError, TokenUnavailable
+from flask_ms365.errors import AppRefused, SignInNeeded, TokenError, TokenUnavailable
 from flask_ms365.identity import token_endpoint
+from flask_ms365.identity.circuit import Circuits
+from flask_ms365.identity.claims import checked_claims
 from flask_ms365.identity.id_token import is_for_account
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.token_endpoint import TokenPair
@@ -40,34 +42,70 @@ Grant = tuple[str, str, str]
 class Tokens:
     """The token pairs of one app's connections."""
 
-    def __init__(self, *, session: AnySession, keyring: Keyring, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, *, session: AnySession, keyring: Keyring, circuits: Circuits, clock: Callable[[], datetime]
+    ) -> None:
         self._session = session
         self._keyring = keyring
+        self._circuits = circuits
         self._clock = clock
         self._pause = threading.Event().wait
 
     def access_token(
-        self, connection_id: int, registration: Callable[[], AppRegistration], *, rejected: str | None = None
+        self,
+        connection_id: int,
+        registration: Callable[[], AppRegistration],
+        *,
+        rejected: str | None = None,
+        claims: str = "",
     ) -> str:
         """Return a good access token, refreshed if need be.
 
-        ``rejected`` is one that Graph refused although it looked good. Raise :exc:`SignInNeeded`, :exc:`AppRefused`,
-        :exc:`TokenUnavailable` or an :exc:`EncryptionError`.
+        ``rejected`` is one that Graph refused although it looked good, ``claims`` what it must carry instead. Raise
+        :exc:`SignInNeeded`, :exc:`AppRefused`, :exc:`TokenUnavailable` or an :exc:`EncryptionError`.
         """
         for _ in range(_POLLS):
             connection = self._read(connection_id)
             token = self._open(connection, "access_token")
-            if token != rejected and connection.expires_at - self._clock() > _EARLY:
+            if token != rejected and connection.expires_at - self._clock() > _early(connection):
                 return token
-            # all that may fail or read comes first: under the lease there is only the request, in no transaction
-            app, refresh_token = registration(), self._open(connection, "refresh_token")
-            owner = secrets.token_hex(16)
-            if self._take_lease(connection, owner):
-                return self._refresh(connection, owner, app, refresh_token)
-            if token != rejected and connection.expires_at > self._clock():
+            serves = token != rejected and connection.expires_at > self._clock()
+            try:
+                renewed = self._renewed(connection, registration, claims)
+            except (AppRefused, TokenUnavailable):
+                if not serves:
+                    raise
+                return token  # renewed early; nothing is lost yet
+            if renewed is not None:
+                return renewed
+            if serves:
                 return token  # somebody else is refreshing; this one still serves
             self._pause(_POLL)
         raise TokenUnavailable(Words("Another worker is renewing this sign-in. Trying again soon."))
+
+    def renew(self, connection_id: int, registration: Callable[[], AppRegistration], *, before: datetime) -> None:
+        """Renew a pair that is as old as ``before``, unless somebody else does or did; raise as ``access_token`` does.
+
+        A refresh token lives for 90 days and begins anew with each use, so an idle one must be used now and then.
+        """
+        connection = self._read(connection_id)
+        if connection.renewed_at <= before:
+            self._renewed(connection, registration, "")
+
+    def _renewed(self, connection: Row[Any], registration: Callable[[], AppRegistration], claims: str) -> str | None:
+        """Return a new access token; None where somebody else has the lease."""
+        # all that may fail or read comes first: under the lease there is only the request, in no transaction
+        app, refresh_token = registration(), self._open(connection, "refresh_token")
+        owner = secrets.token_hex(16)
+        if not self._take_lease(connection, owner):
+            return None
+        # the tenant where the grant was given, not the one that the settings name today
+        there = replace(app, tenant=connection.tid)
+        return self._refresh(
+            connection,
+            owner,
+            lambda: self._circuits.ask(app, lambda: _refreshed(connection, there, refresh_token, claims)),
+        )
 
     def _read(self, connection_id: int) -> Row[Any]:
         row = self._session.execute(select(Connection.__table__).where(Connection.id == connection_id)).one_or_none()
@@ -85,12 +123,10 @@ class Tokens:
             .values(refresh_owner=owner, refresh_until=now + _LEASE)
         )
 
-    def _refresh(self, connection: Row[Any], owner: str, registration: AppRegistration, refresh_token: str) -> str:
+    def _refresh(self, connection: Row[Any], owner: str, request: Callable[[], TokenPair]) -> str:
         seen = connection.version
-        # the tenant where the grant was given, not the one that the settings name today
-        registration = replace(registration, tenant=connection.tid)
         try:
-            pair = _refreshed(connection, registration, refresh_token)
+            pair = request()
         except SignInNeeded as exc:
             return self._after_refusal(connection, owner, exc)
         except TokenError:
@@ -112,6 +148,7 @@ class Tokens:
             is_dead=True,
             error_code=refusal.code or refusal.error,
             error_text=str(refusal),
+            claims=refusal.claims or None,
             refresh_owner=None,
             refresh_until=None,
         )
@@ -128,9 +165,17 @@ class Tokens:
         return bool(result.rowcount == 1)  # type: ignore[attr-defined]
 
 
-def _refreshed(connection: Row[Any], registration: AppRegistration, refresh_token: str) -> TokenPair:
+def _early(connection: Row[Any]) -> timedelta:
+    """Return how long before its end a token is renewed: not all that were given together at the same moment."""
+    later: int = connection.id % 16
+    return _EARLY * (1 + later / 16)
+
+
+def _refreshed(connection: Row[Any], registration: AppRegistration, refresh_token: str, claims: str) -> TokenPair:
     """Return a new pair for the same account; one for another is worth nothing, and the old one is kept."""
-    pair = token_endpoint.refresh(registration, refresh_token=refresh_token, scopes=connection.scopes)
+    pair = token_endpoint.refresh(
+        registration, refresh_token=refresh_token, scopes=connection.scopes, claims=checked_claims(claims)
+    )
     if pair.id_token and not is_for_account(pair.id_token, (connection.tid, connection.oid), registration):
         _log.error("token.other_account", extra={"event": "token.other_account", "connection_id": connection.id})
         raise TokenUnavailable(Words("Microsoft's sign-in service answered for another account."))

@@ -51,8 +51,8 @@ class MailboxClients:
             # neither this account's tokens nor today's client secret may go to the other place
             raise AppRefused(Words("This mailbox was connected in another Microsoft cloud than the settings name now."))
 
-        def token(rejected: str | None) -> str:
-            return self.tokens.access_token(mailbox.connection_id, self.registration, rejected=rejected)
+        def token(rejected: str | None, claims: str) -> str:
+            return self.tokens.access_token(mailbox.connection_id, self.registration, rejected=rejected, claims=claims)
 
         owner = _users(name) if mailbox.access == "shared" else "me"
         return self._client(registration, token, owner=owner, is_probe=is_probe)
@@ -60,11 +60,11 @@ class MailboxClients:
     def application(self, name: str, *, is_probe: bool = False) -> GraphClient:
         """Return a client that reads the mailbox of an address or sign-in name with the app's own permission."""
 
-        def token(rejected: str | None) -> str:
+        def token(rejected: str | None, claims: str) -> str:
             registration = self.registration()
             self.session.commit()  # no transaction is open while Microsoft is asked
             try:
-                return self.app_tokens.token(registration, rejected=rejected)
+                return self.app_tokens.token(registration, rejected=rejected, claims=claims)
             except SignInNeeded as exc:  # nobody signed in: what Microsoft says is about the app
                 raise AppRefused(
                     exc.words, error=exc.error, code=exc.code, trace=exc.trace, advice=exc.advice
@@ -75,7 +75,7 @@ class MailboxClients:
     def with_token(self, access_token: str, *, name: str = "") -> GraphClient:
         """Return a client for an account that has just signed in: of its own mailbox, or of that of ``name``."""
         owner = _users(name) if name else "me"
-        return self._client(self.registration(), lambda rejected: access_token, owner=owner)
+        return self._client(self.registration(), lambda rejected, claims: access_token, owner=owner)
 
     def _read(self, mailbox_id: int) -> Any:
         """Return how a mailbox is read; no transaction is open afterwards."""

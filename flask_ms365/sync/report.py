@@ -45,6 +45,8 @@ class RunReport:
     error: str = ""
     error_code: str = ""
     retry_after: float | None = None
+    # nothing was tried: what stopped an earlier run still holds for the whole app
+    is_held: bool = False
 
     @property
     def needs_a_person(self) -> bool:

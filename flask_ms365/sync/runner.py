@@ -42,6 +42,7 @@ from flask_ms365.sync.mailbox_client import MailboxClients
 from flask_ms365.sync.report import Result, RunReport, TickReport
 from flask_ms365.sync.since import since_of
 from flask_ms365.sync.toggle import Toggle
+from flask_ms365.waiting import backoff
 
 if TYPE_CHECKING:
     from flask_ms365.sync.engine import MailboxSync
@@ -141,6 +142,7 @@ class Runner:
             report.error = "" if report.result in _INNOCENT else str(exc)
             report.error_code = getattr(exc, "code", "")
             report.retry_after = getattr(exc, "retry_after", None)
+            report.is_held = getattr(exc, "is_held", False)
         except Exception as exc:  # a handler of the host, or its database: one mailbox must not stop the others
             _log.exception("run.failed", extra={"event": "run.failed", "mailbox_id": lease.mailbox_id})
             report.result = Result.FAILED
@@ -176,7 +178,8 @@ class Runner:
             fail_count = self.session.scalar(select(Mailbox.fail_count).where(Mailbox.id == lease.mailbox_id))
             if not release(self.session, lease, **self._outcome(report, now, fail_count or 0)):
                 report.result = Result.TAKEN
-            if fail_count is not None:  # else the mailbox was deleted meanwhile
+            # a mailbox may be deleted meanwhile; and a refused app would fill the table, mailbox by mailbox
+            if fail_count is not None and not report.is_held:
                 self.session.add(_sync_run(report, started_at, self.clock()))
         _log.info(
             "run.finished",
@@ -196,11 +199,11 @@ class Runner:
         """Return what the mailbox's row says after a run: how it is, and when to look again."""
         if report.result in _INNOCENT:
             return {"next_due_at": now}
+        if report.is_held:  # not this mailbox's failure, and not all come back at the same moment
+            return {"next_due_at": now + timedelta(seconds=(report.retry_after or 0.0) * random.uniform(1.0, 1.1))}
         if report.result is Result.DONE:
             success = {"last_success_at": self.clock(), "last_error": None, "last_error_code": None, "fail_count": 0}
             return {"next_due_at": now + self._interval(), "last_result": str(report.result), **success}
-        from flask_ms365.graph.errors_map import backoff  # late, as the engine is
-
         seconds = backoff(fail_count, base=_BACKOFF_BASE, cap=_BACKOFF_CAP)
         outcome: dict[str, Any] = {
             "next_due_at": now + timedelta(seconds=max(seconds, report.retry_after or 0.0)),

@@ -22,7 +22,7 @@ def waits() -> list[float]:
 @pytest.fixture
 def http(simulator: Simulator, waits: list[float]) -> GraphHttp:
     """Return requests to the simulator with a token that it does not know: its own answers come before that."""
-    return GraphHttp(origin=simulator.url, token=lambda rejected: "token", pool=new_pool(), sleep=waits.append)
+    return GraphHttp(origin=simulator.url, token=lambda rejected, claims: "token", pool=new_pool(), sleep=waits.append)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def http(simulator: Simulator, waits: list[float]) -> GraphHttp:
     ],
 )
 def test_no_token_is_sent_to_another_host(simulator: Simulator, foreign: str) -> None:
-    def token(rejected: str | None) -> str:
+    def token(rejected: str | None, claims: str) -> str:
         raise AssertionError("the token was asked for")
 
     http = GraphHttp(origin=simulator.url, token=token, pool=new_pool())
@@ -76,7 +76,7 @@ def test_a_cut_connection_is_unavailable(http: GraphHttp, simulator: Simulator) 
 def test_a_refused_token_is_replaced_once(simulator: Simulator, ana: User) -> None:
     asked: list[str | None] = []
 
-    def token(rejected: str | None) -> str:
+    def token(rejected: str | None, claims: str) -> str:
         asked.append(rejected)
         return f"token {len(asked)}"
 
