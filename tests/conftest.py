@@ -23,6 +23,7 @@ from flask_ms365.crypto import generate_key
 from flask_ms365.identity.sign_in import Visitor as MicrosoftVisitor
 from flask_ms365.simulator import App, Mailbox, Simulator, User
 from tests import canary
+from tests.team import ADDRESS, Team
 from tests.visitor import BASE_URL, Visitor, sign_in_at_microsoft
 
 _ON_DEMAND = ("slow", "service", "browser")
@@ -249,3 +250,17 @@ def connected(configured: Host, ana: User) -> Host:
         visitor = MicrosoftVisitor(binding=begun.binding, user_id="ana", is_allowed=True)
         state.connect.finish(state.sign_in.find(answer), answer, visitor)
     return configured
+
+
+@pytest.fixture
+def team(configured: Host, registration: App, simulator: Simulator, ana: User) -> Team:
+    support = simulator.add_user(ADDRESS, name="Support", password="support")
+    support.mailbox.deliver(subject="Help")
+    return Team(
+        host=configured,
+        visitor=configured.visitor(),
+        app=registration,
+        simulator=simulator,
+        support=support,
+        ana=ana,
+    )

@@ -72,6 +72,11 @@ def words(page: str, pattern: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", match[1])).split()) if match else ""
 
 
+def main(page: str) -> str:
+    """Return what a page says below its heading, and in it."""
+    return words(page, r"<h1(.*)")
+
+
 def error_beside(page: str, key: str) -> str:
     """Return what a page says is wrong with one setting."""
     return words(page, rf'id="{key}-value-error">(.*?)</div>')
