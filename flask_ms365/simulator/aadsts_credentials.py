@@ -22,8 +22,8 @@ CREDENTIALS: Refusals = {
     700027: Refusal(
         401,
         "invalid_client",
-        "The certificate with identifier used to sign the client assertion is not registered on application. "
-        "[Reason - The key was not found.]",
+        "The certificate with identifier used to sign the client assertion is {state} on application. "
+        "[Reason - {reason}]",
     ),
     700030: Refusal(401, "invalid_client", "Invalid certificate - subject name in certificate is not authorized."),
     7000215: Refusal(

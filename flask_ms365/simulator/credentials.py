@@ -1,4 +1,4 @@
-"""How an app proves at /token that it is the app: a secret, a certificate's signature, or nothing."""
+"""How an app proves itself at /token: a secret, what its certificate signed, another provider's token, or nothing."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from urllib.parse import unquote_plus
 
 from joserfc import jws
 from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey
 from werkzeug import Request
 
 from .directory import App
 from .errors import SignInError
-from .keys import Certificate
 from .tenant import Tenant
 
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_LEEWAY = 300  # seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,25 +71,59 @@ def _check_secret(app: App, value: str) -> None:
 
 
 def _check_assertion(tenant: Tenant, app: App, assertion: str) -> None:
+    """A certificate names itself in the header of what it signs; any other token is one of another provider."""
     try:
-        header = json.loads(_unpadded(assertion.split(".")[0]))
-        certificate = _certificate(app, header)
-        found = jws.deserialize_compact(assertion, certificate.public_key(), algorithms=["RS256", "PS256"])
-        claims = json.loads(found.payload)
-    except (JoseError, ValueError, AttributeError):
-        raise SignInError(700027) from None
-    if claims.get("iss") != app.client_id or claims.get("sub") != app.client_id:
-        raise SignInError(50048)
-    now = tenant.clock().timestamp()
-    if not float(claims.get("nbf", now)) - 300 <= now <= float(claims.get("exp", 0)) + 300:
+        header, claims = (json.loads(_unpadded(part)) for part in assertion.split(".")[:2])
+    except ValueError:
+        raise SignInError(50013) from None
+    if not isinstance(header, dict) or not isinstance(claims, dict):
+        raise SignInError(50013)
+    if "x5t#S256" in header or "x5t" in header:
+        _check_certificate(tenant, app, header, assertion)
+        if claims.get("iss") != app.client_id or claims.get("sub") != app.client_id:
+            raise SignInError(50048)
+    else:
+        _check_federated(app, claims, assertion)
+    _check_time(tenant, claims)
+
+
+def _check_certificate(tenant: Tenant, app: App, header: dict[str, str], assertion: str) -> None:
+    named = [
+        each for each in app.certificates if header.get("x5t#S256") == each.x5t_s256 or header.get("x5t") == each.x5t
+    ]
+    if not named:
+        raise SignInError(700027, state="not registered", reason="The key was not found.")
+    if not named[0].is_valid(tenant.clock()):
+        raise SignInError(700027, state="expired", reason="The key used is expired.")
+    if not _is_signed_by(named[0].public_key(), assertion):
+        raise SignInError(
+            700027, state="not registered", reason="The key was found, but use of the key to verify failed."
+        )
+
+
+def _check_federated(app: App, claims: dict[str, object], assertion: str) -> None:
+    known = next((each for each in app.federated_credentials if each.matches(claims)), None)
+    if known is None:
+        raise SignInError(70021)
+    if not _is_signed_by(known.public_key(), assertion):
         raise SignInError(50013)
 
 
-def _certificate(app: App, header: dict[str, str]) -> Certificate:
-    for certificate in app.certificates:
-        if header.get("x5t#S256") == certificate.x5t_s256 or header.get("x5t") == certificate.x5t:
-            return certificate
-    raise SignInError(700027)
+def _is_signed_by(key: RSAKey, assertion: str) -> bool:
+    try:
+        jws.deserialize_compact(assertion, key, algorithms=["RS256", "PS256"])
+    except (JoseError, ValueError):
+        return False
+    return True
+
+
+def _check_time(tenant: Tenant, claims: dict[str, object]) -> None:
+    now = tenant.clock().timestamp()
+    since, until = claims.get("nbf", now), claims.get("exp", 0)
+    if not isinstance(since, (int, float)) or not isinstance(until, (int, float)):
+        raise SignInError(500133)
+    if not since - _LEEWAY <= now <= until + _LEEWAY:
+        raise SignInError(500133)
 
 
 def _unpadded(text: str) -> bytes:

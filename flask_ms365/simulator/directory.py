@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
+from .federated import TOKEN_EXCHANGE, FederatedCredential
 from .keys import Certificate
 from .mailbox import Mailbox
 
@@ -36,6 +37,7 @@ class App:
 
     - `platform`: what its redirect URIs are registered under: `web`, `spa`, or `public` (mobile and desktop).
     - `sign_in_audience`: whose accounts it is for, as the manifest writes it.
+    - `certificates`, `federated_credentials`: what it may prove itself with beside its secrets.
     - `application_permissions`: the app roles that an admin has consented to, out of `listed_permissions`, which is
       what the registration asks for.
     - `withheld_scopes`: what never makes it into a token, whatever was consented.
@@ -52,6 +54,7 @@ class App:
     application_permissions: set[str]
     secrets: list[Secret] = field(default_factory=list)
     certificates: list[Certificate] = field(default_factory=list)
+    federated_credentials: list[FederatedCredential] = field(default_factory=list)
     consents: dict[str, set[str]] = field(default_factory=dict)
     withheld_scopes: set[str] = field(default_factory=set)
     allowed_mailboxes: set[str] | None = None
@@ -94,6 +97,16 @@ class App:
         """Upload the public certificate that client assertions are signed with."""
         self.certificates.append(Certificate(pem))
         return self.certificates[-1]
+
+    def add_federated_credential(
+        self, issuer: str, subject: str, public_key: str | bytes, audience: str = TOKEN_EXCHANGE
+    ) -> FederatedCredential:
+        """Trust tokens of another provider that have exactly this issuer, subject and audience.
+
+        `public_key` is the provider's, as PEM: the real service reads it from the issuer.
+        """
+        self.federated_credentials.append(FederatedCredential(issuer, subject, audience, public_key))
+        return self.federated_credentials[-1]
 
     def consent(self, user: User, scopes: Iterable[str]) -> None:
         """Note that a user accepted these scopes."""

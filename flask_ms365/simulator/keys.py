@@ -26,6 +26,10 @@ class Certificate:
         self.x5t = _thumbprint(hashlib.sha1(der).digest())
         self.x5t_s256 = _thumbprint(hashlib.sha256(der).digest())
 
+    def is_valid(self, now: datetime) -> bool:
+        """Whether its time has come and is not over."""
+        return self._certificate.not_valid_before_utc <= now <= self._certificate.not_valid_after_utc
+
     def public_key(self) -> RSAKey:
         """The key that checks signatures."""
         pem = self._certificate.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

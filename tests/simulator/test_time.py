@@ -1,21 +1,11 @@
-"""What ends when time passes, and the certificates that are checked against it."""
+"""What ends when time passes."""
 
 from __future__ import annotations
 
-import hashlib
-from base64 import urlsafe_b64encode
-from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import urllib3
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
-from joserfc import jwt
-from joserfc.jwk import RSAKey
 
 from flask_ms365.simulator import App, Simulator, User
 
@@ -124,53 +114,3 @@ def test_the_quota_comes_back_after_ten_minutes(simulator: Simulator, app: App, 
     before = [status(), status()]
     clock.forward(minutes=10)
     assert [*before, status()] == [200, 429, 200]
-
-
-@pytest.mark.parametrize("algorithm", ["PS256", "RS256"])
-def test_a_certificate_signs_an_app_in(simulator: Simulator, app: App, clock: Clock, algorithm: str) -> None:
-    private, certificate = self_signed(clock)
-    app.add_certificate(certificate.public_bytes(Encoding.PEM))
-    assert with_assertion(simulator, app, private, certificate, algorithm).status == 200
-
-
-def test_a_certificate_that_is_not_registered_is_700027(simulator: Simulator, app: App, clock: Clock) -> None:
-    answer = with_assertion(simulator, app, *self_signed(clock), "PS256")
-    assert answer.json()["error_codes"] == [700027]
-
-
-def with_assertion(
-    simulator: Simulator, app: App, private: rsa.RSAPrivateKey, certificate: x509.Certificate, algorithm: str
-) -> urllib3.BaseHTTPResponse:
-    digest = hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest()
-    now = int(simulator.clock().timestamp())
-    assertion = jwt.encode(
-        {"alg": algorithm, "x5t#S256": urlsafe_b64encode(digest).decode().rstrip("=")},
-        {"iss": app.client_id, "sub": app.client_id, "aud": simulator.url, "nbf": now, "exp": now + 600},
-        RSAKey.import_key(private),
-        algorithms=[algorithm],
-    )
-    return post(
-        simulator,
-        "token",
-        grant_type="client_credentials",
-        client_id=app.client_id,
-        scope="https://graph.microsoft.com/.default",
-        client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-        client_assertion=assertion,
-    )
-
-
-def self_signed(clock: Clock) -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
-    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "demo")])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(private.public_key())
-        .serial_number(1)
-        .not_valid_before(clock())
-        .not_valid_after(clock() + timedelta(days=1))
-        .sign(private, hashes.SHA256())
-    )
-    return private, certificate
