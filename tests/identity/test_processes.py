@@ -8,14 +8,14 @@ import threading
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from flask_ms365.errors import SignInNeeded
 from flask_ms365.models import Connection, Mailbox, write_transaction
 from flask_ms365.simulator import Simulator
 from tests.conftest import Clock, Host
 from tests.identity.conftest import session_of
-from tests.identity.token_worker import HOLD, Place, Worker, worker, workers
+from tests.identity.token_worker import HOLD, Place, Worker, access_token, worker, workers
 from tests.sync.conftest import Synced
 
 pytestmark = pytest.mark.slow
@@ -37,18 +37,11 @@ def let_it_expire(host: Host) -> None:
         session_of(host).execute(update(Connection).values(expires_at=Connection.created_at))
 
 
-def access_token(host: Host) -> str:
-    with host.app.app_context():
-        state = host.app.extensions["ms365.state"]
-        token: str = state.connect.clients.tokens.access_token(1, state.registration)
-        return token
-
-
 def state_of_the_mailbox(host: Host) -> str:
     """Sync once and return the mailbox's state after it."""
     with host.app.app_context():
-        host.ms365.sync_mailbox(1)
-        return str(session_of(host).get(Mailbox, 1).state)
+        host.ms365.sync_mailbox(session_of(host).scalars(select(Mailbox.id)).one())
+        return str(session_of(host).scalars(select(Mailbox.state)).one())
 
 
 def refreshes(simulator: Simulator) -> int:
@@ -89,7 +82,7 @@ def test_a_kill_between_answer_and_commit_loses_nothing_with_microsoft(
 ) -> None:
     killed_with_an_answer_in_hand(host, place)
     clock.advance(seconds=LEASE.total_seconds())
-    assert access_token(host) == list(simulator.grants.access_tokens)[-1]
+    assert access_token(host.app) == list(simulator.grants.access_tokens)[-1]
     assert refreshes(simulator) == 2
     assert state_of_the_mailbox(host) == "connected"
 
@@ -104,7 +97,7 @@ def test_a_kill_between_answer_and_commit_ends_cleanly_with_a_strict_server(
     clock.advance(seconds=LEASE.total_seconds())
     for _ in range(2):
         with pytest.raises(SignInNeeded):
-            access_token(host)
+            access_token(host.app)
     assert refreshes(simulator) == 2  # that the sign-in has ended is asked once
     assert state_of_the_mailbox(host) == "sign_in_needed"
 
@@ -118,13 +111,13 @@ def test_who_was_frozen_past_its_lease_overwrites_nothing(
         frozen.ask()
         assert stopped.wait(10)
         clock.advance(seconds=LEASE.total_seconds())
-        newer = access_token(host)
+        newer = access_token(host.app)
         os.kill(frozen.pid, signal.SIGCONT)
         late = frozen.answer()
     assert refreshes(simulator) == 2
     assert late != newer
     assert late in simulator.grants.access_tokens  # it serves who got it
-    assert access_token(host) == newer
+    assert access_token(host.app) == newer
 
 
 def _stop_while_microsoft_answers(

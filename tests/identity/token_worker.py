@@ -14,10 +14,11 @@ from typing import Any
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from flask_ms365 import MS365
 from flask_ms365.errors import MS365Error
+from flask_ms365.models import Connection as Grant
 from tests.conftest import Host
 
 _processes = multiprocessing.get_context("forkserver")
@@ -72,7 +73,7 @@ class Worker:
         return self._process.pid
 
     def ask(self) -> None:
-        """Let it ask for the token of connection 1, and do not wait."""
+        """Let it ask for the token of the only connection, and do not wait."""
         self._pipe.send("ask")
 
     def go_on(self) -> None:
@@ -111,19 +112,26 @@ def worker(place: Place, *, hold_at: str = "") -> Iterator[Worker]:
         started.kill()
 
 
+def access_token(app: Flask) -> str:
+    """Return a good token of the only connection."""
+    state = app.extensions["ms365.state"]
+    with app.app_context():
+        connection_id = state.session.scalars(select(Grant.id)).one()
+        token: str = state.connect.clients.tokens.access_token(connection_id, state.registration)
+        return token
+
+
 def _serve(place: Place, pipe: Connection, together: Barrier | None, hold_at: str) -> None:
     app = place.app()
-    state = app.extensions["ms365.state"]
     if hold_at:
         _hold_up(app, pipe, hold_at)
     while pipe.recv() == "ask":
         if together is not None:
             together.wait()
-        with app.app_context():
-            try:
-                pipe.send(state.connect.clients.tokens.access_token(1, state.registration))
-            except MS365Error as error:
-                pipe.send(type(error).__name__)
+        try:
+            pipe.send(access_token(app))
+        except MS365Error as error:
+            pipe.send(type(error).__name__)
 
 
 def _hold_up(app: Flask, pipe: Connection, hold_at: str) -> None:
