@@ -14,7 +14,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "malformed": (Words("The answer from Microsoft could not be read."), _AGAIN),
     "state": (
         Words("This sign-in is not known here, or it was finished already."),
-        Words("If your mailbox is not connected, begin again from this page."),
+        Words("If it did not work, begin again from this page."),
     ),
     "expired": (Words("The sign-in took longer than %(minutes)s minutes.", minutes=FLOW_MINUTES), _AGAIN),
     "binding": (
@@ -29,6 +29,16 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         Words("Microsoft did not grant the permission to read mail."),
         Words("Connect again and accept all permissions."),
     ),
+    # of a sign-in to the host
+    "tenant": (
+        Words("Accounts of this organisation may not sign in to this app."),
+        Words("Use another account, or ask an admin of this app."),
+    ),
+    "domain": (
+        Words("Accounts of this domain, and guests, may not sign in to this app."),
+        Words("Use another account, or ask an admin of this app."),
+    ),
+    "off": (Words("Signing in with Microsoft was switched off."), Words("Ask an admin of this app.")),
 }
 
 

@@ -14,9 +14,9 @@ from flask_ms365.identity.clouds import CLOUDS
 from flask_ms365.settings import checks
 from flask_ms365.words import Words
 
-Kind = Literal["text", "secret", "certificate", "date", "toggle", "number", "choice"]
-Group = Literal["app", "sync"]
-Value = str | int | bool | date | None
+Kind = Literal["text", "list", "secret", "certificate", "date", "toggle", "number", "choice"]
+Group = Literal["app", "sync", "sign_in"]
+Value = str | int | bool | date | tuple[str, ...] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,13 +52,15 @@ class SettingSpec:
         return self.check(stripped) if stripped else ""
 
     def typed(self, text: str | None) -> Value:
-        """Return the stored text as what it means: a bool, an int, a date, or text."""
-        if text is None or (not text and self.kind == "date"):
+        """Return the stored text as what it means: a bool, an int, a date, several texts, or text."""
+        if text is None or (not text and self.kind in {"date", "list"}):
             return None
         if self.kind == "toggle":
             return text.strip().lower() in {"1", "true", "yes", "on", "y"}
         if self.kind == "date":
             return date.fromisoformat(text)
+        if self.kind == "list":
+            return tuple(text.split(", "))
         return int(text) if self.kind == "number" else text
 
 
@@ -165,12 +167,44 @@ CATALOG: tuple[SettingSpec, ...] = (
         unit=Words("days"),
         zero=Words("All mail"),
     ),
+    SettingSpec(
+        key="sign_in",
+        label=Words("Sign in with Microsoft"),
+        help=Words("People sign in to this app with their Microsoft account."),
+        kind="toggle",
+        group="sign_in",
+        check=checks.toggle,
+        default="0",
+    ),
+    SettingSpec(
+        key="sign_in_tenants",
+        label=Words("Tenants that may sign in"),
+        help=Words("Directory (tenant) IDs. Empty is the tenant above, and nobody where that is common."),
+        kind="list",
+        group="sign_in",
+        check=checks.sign_in_tenants,
+    ),
+    SettingSpec(
+        key="sign_in_domains",
+        label=Words("Domains that may sign in"),
+        help=Words("The end of their sign-in name, such as contoso.com. Empty is any; named, they keep guests out."),
+        kind="list",
+        group="sign_in",
+        check=checks.sign_in_domains,
+    ),
 )
 
 # kind of credential -> the setting that holds it; a federated one lies in a file, and is only chosen here
 HELD_IN = {"secret": "client_secret", "certificate": "client_certificate", "federated": "credential"}
 
 _BY_KEY = {spec.key: spec for spec in CATALOG}
+
+
+def as_text(value: Value) -> str | None:
+    """Return a typed value as the text that people type and audits tell; None for none."""
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return None if value is None else str(int(value) if isinstance(value, bool) else value)
 
 
 def spec_of(key: str) -> SettingSpec:

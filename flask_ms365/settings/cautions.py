@@ -9,7 +9,7 @@ from datetime import datetime
 from flask_ms365.errors import EncryptionError
 from flask_ms365.identity.certificate import read_certificate
 from flask_ms365.identity.credentials import FederatedToken
-from flask_ms365.settings.checks import ANY_TENANT
+from flask_ms365.settings.checks import ANY_TENANT, is_guid
 from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.words import Words
 
@@ -28,7 +28,7 @@ _HOMES = {
 def cautions(snapshot: Snapshot, now: datetime) -> dict[str, list[Words]]:
     """Return what to point out, by setting."""
     found: dict[str, list[Words]] = {}
-    for key, words in (*_of_the_app(snapshot), *_of_the_credential(snapshot, now)):
+    for key, words in (*_of_the_app(snapshot), *_of_the_credential(snapshot, now), *_of_the_sign_in(snapshot)):
         found.setdefault(key, []).append(words)
     return found
 
@@ -64,6 +64,23 @@ def _of_the_credential(snapshot: Snapshot, now: datetime) -> Iterator[tuple[str,
         )
     if snapshot.credential_kind == "federated" and (problem := _of_the_file(snapshot.deployment.token_file, now)):
         yield "credential", problem
+
+
+def _of_the_sign_in(snapshot: Snapshot) -> Iterator[tuple[str, Words]]:
+    """Say why nobody can sign in to the host though it is switched on."""
+    tenant, tenants = (snapshot.effective(key).value for key in ("tenant_id", "sign_in_tenants"))
+    if snapshot.effective("sign_in").value is not True:
+        return
+    if tenant in ANY_TENANT and not tenants:
+        yield (
+            "sign_in_tenants",
+            Words("With %(tenant)s anybody could sign in. It stays off until you name the tenants.", tenant=tenant),
+        )
+    if isinstance(tenants, tuple) and is_guid(str(tenant)) and tenant not in tenants:
+        yield (
+            "sign_in_tenants",
+            Words("The Directory (Tenant) ID is not among these, and only its accounts can sign in: nobody may."),
+        )
 
 
 def _of_the_file(path: str, now: datetime) -> Words | None:

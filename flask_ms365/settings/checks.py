@@ -105,5 +105,30 @@ def expiry_date(text: str) -> str:
         raise ValueError(Words("Enter the day as year-month-day, such as 2026-12-05")) from None
 
 
+def sign_in_tenants(text: str) -> str:
+    """Return tenant GUIDs in lower case, each once, with commas between them."""
+    names = _listed(text)
+    for name in names:
+        if not is_guid(name):
+            raise ValueError(Words("%(name)s is no Directory (Tenant) ID. It must be a GUID", name=name))
+    return ", ".join(names)
+
+
+def sign_in_domains(text: str) -> str:
+    """Return domains in lower case, each once, with commas between them."""
+    names = [name.removeprefix("@") for name in _listed(text)]
+    for name in names:
+        if len(name) > 253 or not _DOMAIN.fullmatch(name):
+            raise ValueError(Words("%(name)s is no domain. It must look like contoso.com", name=name))
+    return ", ".join(names)
+
+
+def _listed(text: str) -> list[str]:
+    """Return what stands between commas, semicolons, spaces and line breaks, each once."""
+    parts = [part for part in re.split(r"[\s,;]+", text) if part]
+    # not of other letters, some of which turn into ASCII ones
+    return list(dict.fromkeys(part.lower() if part.isascii() else part for part in parts))
+
+
 def _whole_number(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) else None

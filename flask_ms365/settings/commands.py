@@ -14,6 +14,7 @@ from flask_ms365.audit import command_line_user
 from flask_ms365.errors import EncryptionError, InvalidSettings
 from flask_ms365.jobs.hook import ExternalHook
 from flask_ms365.settings import CATALOG, USE_DEFAULT, SettingSpec, UseDefault, spec_of
+from flask_ms365.settings.catalog import as_text
 from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.state import State, current_state
 
@@ -164,4 +165,4 @@ def _value(snapshot: Snapshot, spec: SettingSpec) -> str:
         mark = snapshot.deployment.shown_mark(spec, str(value))
         said = f"thumbprint {mark}" if spec.kind == "certificate" else f"starts with {mark}"
         return f"stored, {said}" if mark else "stored"
-    return ("on" if value else "off") if isinstance(value, bool) else str(value)
+    return ("on" if value else "off") if isinstance(value, bool) else str(as_text(value))

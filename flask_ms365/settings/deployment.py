@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask_ms365.config import secret_text
+from flask_ms365.config import listed, secret_text
 from flask_ms365.errors import ConfigurationError
 from flask_ms365.identity.certificate import read_certificate
 from flask_ms365.settings.catalog import CATALOG, SettingSpec, spec_of
@@ -71,7 +71,10 @@ class Deployment:
             raise ConfigurationError("MS365_CREDENTIAL is federated, and MS365_FEDERATED_TOKEN_FILE names no file.")
 
     def _given(self, spec: SettingSpec) -> Any:
-        return secret_text(self._config, spec.config_key) if spec.is_secret else self._config.get(spec.config_key)
+        if spec.is_secret:
+            return secret_text(self._config, spec.config_key)
+        given = self._config.get(spec.config_key)
+        return given if given is None or spec.kind != "list" else ", ".join(listed(given))
 
     def _check(self, spec: SettingSpec, given: str) -> str:
         if spec.kind != "certificate":

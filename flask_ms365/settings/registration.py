@@ -1,4 +1,4 @@
-"""The app registration that the settings describe."""
+"""The app registration that the settings describe, and who may sign in to the host with it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from functools import partial
 from typing import Any
 
 from flask_ms365.errors import NotConfigured
+from flask_ms365.identity.allowed_accounts import AllowedAccounts
 from flask_ms365.identity.clouds import CLOUDS
 from flask_ms365.identity.credentials import ClientCertificate, ClientSecret, Credential, FederatedToken
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.settings.catalog import spec_of
+from flask_ms365.settings.checks import ANY_TENANT, is_guid
 from flask_ms365.settings.service import Settings
 from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.words import Words
@@ -49,6 +51,21 @@ def registration_of(snapshot: Snapshot, config: Mapping[str, Any], clock: Clock)
         graph=config["MS365_GRAPH_URL"] or CLOUDS[cloud].graph,
         cloud=cloud,
     )
+
+
+def allowed_accounts(snapshot: Snapshot) -> AllowedAccounts | None:
+    """Return which accounts may sign in to the host; None where it is switched off, or would be open to anybody."""
+    tenant = str(snapshot.effective("tenant_id").value or "")
+    tenants, domains = (_names(snapshot, key) for key in ("sign_in_tenants", "sign_in_domains"))
+    is_open = tenant in ANY_TENANT and not tenants
+    if snapshot.effective("sign_in").value is not True or is_open:
+        return None
+    return AllowedAccounts(tenants=tenants or ((tenant,) if is_guid(tenant) else ()), domains=domains)
+
+
+def _names(snapshot: Snapshot, key: str) -> tuple[str, ...]:
+    value = snapshot.effective(key).value
+    return value if isinstance(value, tuple) else ()
 
 
 def credential_of(snapshot: Snapshot, clock: Clock) -> Credential:

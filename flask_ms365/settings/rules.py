@@ -7,7 +7,7 @@ from typing import Any
 
 from flask_ms365.errors import EncryptionError, InvalidSettings
 from flask_ms365.identity.certificate import read_certificate
-from flask_ms365.settings.catalog import SettingSpec, spec_of
+from flask_ms365.settings.catalog import SettingSpec, as_text, spec_of
 from flask_ms365.settings.deployment import Deployment
 from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.settings.values import USE_DEFAULT, Changes, UseDefault
@@ -64,10 +64,7 @@ def told(snapshot: Snapshot, key: str) -> Any:
 
 def told_default(snapshot: Snapshot, key: str) -> str | None:
     """Return what *Use default* gives now, as text: the audit log must not change when ``app.config`` does."""
-    value = snapshot.inherited(key).value
-    if value is None or spec_of(key).is_secret:
-        return None
-    return str(int(value) if isinstance(value, bool) else value)
+    return None if spec_of(key).is_secret else as_text(snapshot.inherited(key).value)
 
 
 def _checked(deployment: Deployment, key: str, value: str | UseDefault, today: date) -> str | UseDefault:

@@ -11,6 +11,7 @@ from werkzeug.datastructures import FileStorage, MultiDict
 from wtforms import BooleanField, Form, FormField, HiddenField, PasswordField, SelectField, StringField
 
 from flask_ms365.settings import CATALOG, USE_DEFAULT, Changes, SettingSpec, UseDefault
+from flask_ms365.settings.catalog import as_text
 from flask_ms365.settings.snapshot import Snapshot
 
 try:
@@ -108,9 +109,6 @@ def _shown(spec: SettingSpec, snapshot: Snapshot) -> dict[str, Any]:
     shown = {"use_default": row is None and can_inherit(snapshot, spec.key) and not is_in_the_way}
     if spec.is_secret:
         return shown
-    text = row.value if row else _text(snapshot.inherited(spec.key).value)
+    text = row.value if row else as_text(snapshot.inherited(spec.key).value)
     return {**shown, "value": spec.typed(text) if spec.kind == "toggle" else text}
 
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)

@@ -18,7 +18,14 @@ from flask_ms365.web.setup_steps import Progress, Step
 _NOW = datetime(2026, 3, 3, 9, 2, tzinfo=timezone.utc)  # the same on every picture
 _ONE_OF_A_KIND = tuple({spec.kind: spec for spec in CATALOG}.values())
 _FIELD_STATES = ("own", "inherited", "error", "conflict", "locked")
-_SAMPLES = {"text": "contoso.onmicrosoft.com", "choice": "global", "number": "5", "date": "2026-12-05", "toggle": True}
+_SAMPLES = {
+    "text": "contoso.onmicrosoft.com",
+    "list": "contoso.com, fabrikam.com",
+    "choice": "global",
+    "number": "5",
+    "date": "2026-12-05",
+    "toggle": True,
+}
 _STORED = StoredSecret(prefix="aB3", replaced_at=_NOW, replaced_by="ana", is_overlapping=True)
 _STORED_CERTIFICATE = replace(
     _STORED,
@@ -58,7 +65,7 @@ def _field(spec: SettingSpec, state: str) -> FieldView:
         help=spec.help,
         kind=spec.kind,
         unit=spec.unit,
-        mono=spec.kind == "text",
+        mono=spec.kind in {"text", "list"},
         choices=spec.choices,
         use_default=None if is_locked else controls.use_default,
         value=None if is_locked else controls.value,

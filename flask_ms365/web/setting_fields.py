@@ -110,6 +110,8 @@ def shown_value(spec: SettingSpec, effective: Effective, snapshot: Snapshot) -> 
         return Words("On") if value else Words("Off")
     if spec.kind == "choice":
         return dict(spec.choices)[str(value)]
+    if isinstance(value, tuple):
+        return ", ".join(value)
     if value == 0 and spec.zero:
         return spec.zero
     return Words("%(number)s %(unit)s", number=value, unit=spec.unit) if spec.unit else value
@@ -165,7 +167,7 @@ def _view(spec: SettingSpec, snapshot: Snapshot, form: CsrfForm, **more: Any) ->
         help=spec.help,
         kind=spec.kind,
         unit=spec.unit,
-        mono=spec.kind == "text",
+        mono=spec.kind in {"text", "list"},
         choices=spec.choices,
         use_default=controls.use_default if controls and can_inherit(snapshot, spec.key) else None,
         value=controls.value if controls else None,

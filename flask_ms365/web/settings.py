@@ -25,7 +25,11 @@ from flask_ms365.web.words import Notice
 from flask_ms365.words import Words
 
 _LONGEST_VERSION = 10  # digits
-_GROUPS = (("app", Words("App registration")), ("sync", Words("Emails sync")))
+_GROUPS = (
+    ("app", Words("App registration")),
+    ("sync", Words("Emails sync")),
+    ("sign_in", Words("Sign in with Microsoft")),
+)
 
 
 def settings() -> ResponseReturnValue:

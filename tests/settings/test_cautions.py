@@ -57,3 +57,18 @@ def test_a_tenant_of_everybody_is_pointed_out(host: Host, tenant: str) -> None:
 )
 def test_a_cloud_that_does_not_fit_the_tenant_is_pointed_out(host: Host, tenant: str, cloud: str, fits: bool) -> None:
     assert ("cloud" not in pointed_out(host, tenant_id=tenant, cloud=cloud)) is fits
+
+
+@pytest.mark.parametrize("tenant", ["common", "organizations", "consumers"])
+def test_a_sign_in_that_would_be_open_to_anybody_is_pointed_out(host: Host, tenant: str) -> None:
+    assert "until you name the tenants" in pointed_out(host, tenant_id=tenant, sign_in="1")["sign_in_tenants"][0]
+
+
+def test_tenants_that_leave_nobody_are_pointed_out(host: Host) -> None:
+    words = pointed_out(host, tenant_id=GUID, sign_in="1", sign_in_tenants=GUID.replace("7", "8"))
+    assert "nobody may" in words["sign_in_tenants"][0]
+
+
+@pytest.mark.parametrize("tenant", [GUID, "contoso.com", "common"])
+def test_named_tenants_are_no_cause_for_caution(host: Host, tenant: str) -> None:
+    assert "sign_in_tenants" not in pointed_out(host, tenant_id=tenant, sign_in="1", sign_in_tenants=GUID)

@@ -150,3 +150,30 @@ def test_a_toggle_that_is_neither_on_nor_off_is_refused() -> None:
 def test_a_cloud_that_microsoft_does_not_have_is_refused() -> None:
     with pytest.raises(ValueError, match="global, usgov, usgov_dod, china"):
         checks.cloud("https://evil.example")
+
+
+@pytest.mark.parametrize(
+    "text", [GUID, f"{GUID},", f" {GUID} {GUID.lower()}", f"{GUID}\r\n{GUID}\r\n", f"{GUID};\t{GUID}", f",,{GUID}\n"]
+)
+def test_tenants_are_kept_in_lower_case_and_once_each(text: str) -> None:
+    assert checks.sign_in_tenants(text) == GUID.lower()
+
+
+@pytest.mark.parametrize(
+    "text", ["contoso.com", "common", f"{GUID}{GUID}", f"{GUID}, *", GUID.replace("7", "\uff17", 1)]
+)
+def test_a_tenant_that_may_sign_in_is_named_by_its_id(text: str) -> None:
+    with pytest.raises(ValueError, match="must be a GUID"):
+        checks.sign_in_tenants(text)
+
+
+def test_domains_are_kept_in_lower_case_and_once_each() -> None:
+    assert checks.sign_in_domains("Contoso.com @fabrikam.com\r\ncontoso.COM") == "contoso.com, fabrikam.com"
+
+
+@pytest.mark.parametrize(
+    "text", ["contoso", "*.contoso.com", "a@contoso.com", ".com", "contoso.com/x", "\u212aelvin.com"]
+)
+def test_a_domain_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no domain"):
+        checks.sign_in_domains(text)

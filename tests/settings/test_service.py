@@ -61,9 +61,11 @@ def test_use_default_brings_the_deployments_value_back(make_host: HostFactory, s
     given = {**CREDENTIALS, "cloud": "usgov", "email_sync": "1", "sync_interval": "15"}
     given |= {"client_secret_expires_on": "2027-11-25", "sync_since": "30"}
     given |= {"credential": "certificate", "client_certificate": certificate("Given")}
+    given |= {"sign_in": "1", "sign_in_tenants": CLIENT_ID, "sign_in_domains": "contoso.com, fabrikam.com"}
     other = {**CREDENTIALS, "tenant_id": "fabrikam.com", "cloud": "china", "email_sync": "0", "sync_interval": "30"}
     other |= {"client_secret_expires_on": "2028-11-25", "sync_since": "60"}
     other |= {"credential": "secret", "client_certificate": certificate("Other")}
+    other |= {"sign_in": "0", "sign_in_tenants": "", "sign_in_domains": "contoso.com"}
     host = make_host(**{f"MS365_{key.upper()}": value for key, value in given.items()})
     save(host, {spec.key: other[spec.key]})
     save(host, {spec.key: USE_DEFAULT})

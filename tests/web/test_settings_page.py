@@ -41,6 +41,8 @@ DEFAULTS = {
     "MS365_CLIENT_SECRET_EXPIRES_ON": "2027-03-01",
     "MS365_CLIENT_CERTIFICATE": certificate(),
     "MS365_TENANT_ID": "contoso.com",
+    "MS365_SIGN_IN_TENANTS": [FILLED_IN["client_id-value"]],
+    "MS365_SIGN_IN_DOMAINS": ["contoso.com"],
 }
 
 
@@ -54,7 +56,14 @@ def test_each_setting_has_its_own_use_default_box(make_host: HostFactory) -> Non
 
 
 def test_there_is_no_box_where_there_is_nothing_to_inherit(visitor: Visitor) -> None:
-    assert boxes_on(visitor.get(SETTINGS).text) == ["credential", "cloud", "email_sync", "sync_interval", "sync_since"]
+    assert boxes_on(visitor.get(SETTINGS).text) == [
+        "credential",
+        "cloud",
+        "email_sync",
+        "sync_interval",
+        "sync_since",
+        "sign_in",
+    ]
 
 
 def test_a_day_is_shown_as_a_day(make_host: HostFactory) -> None:
