@@ -41,6 +41,7 @@ def state_of_the_mailbox(host: Host) -> str:
     """Sync once and return the mailbox's state after it."""
     with host.app.app_context():
         host.ms365.sync_mailbox(session_of(host).scalars(select(Mailbox.id)).one())
+    with host.app.app_context():  # a new one reads what was written meanwhile
         return str(session_of(host).scalars(select(Mailbox.state)).one())
 
 
