@@ -29,6 +29,7 @@ from flask_ms365.jobs.start import start_with_first_request
 from flask_ms365.mailboxes.connect import Connect
 from flask_ms365.mailboxes.deletion import Deletion
 from flask_ms365.mailboxes.disconnect import Disconnect
+from flask_ms365.mailboxes.keep_alive import KeepAlive
 from flask_ms365.mailboxes.system import SystemMailboxes
 from flask_ms365.models import join_metadata
 from flask_ms365.models.base import AnySession
@@ -149,6 +150,13 @@ def _runner(
         chores=[
             Reminder(app=app, session=session, settings=settings, clock=host.clock).remind,
             deletion.chore,
+            KeepAlive(
+                app=app,
+                session=session,
+                tokens=clients.tokens,
+                registration=clients.registration,
+                clock=host.clock,
+            ).chore,
         ],
     )
 

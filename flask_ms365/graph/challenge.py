@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 _LONGEST = 8192  # characters of the header that are looked at
 # one or more challenges, each with parameters in any order; values are quoted
-_PARAMETER = re.compile(r'([a-z_]+)\s*=\s*"([^"]*)"', re.IGNORECASE)
+_PARAMETER = re.compile(r'(?<![a-z_])([a-z_]{1,32})\s?=\s?"([^"]*)"', re.IGNORECASE)
 
 
 def claims_in(headers: Mapping[str, str]) -> str:

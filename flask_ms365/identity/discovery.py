@@ -65,7 +65,7 @@ def fetch(url: str) -> Answer:
             try:
                 body = read_bounded(response)
             finally:
-                response.release_conn()
+                response.close()
     except urllib3.exceptions.HTTPError as exc:
         unreachable = Words("Microsoft's sign-in service could not be reached (%(kind)s).", kind=type(exc).__name__)
         raise TokenUnavailable(unreachable) from None

@@ -46,12 +46,14 @@ class Connect:
     def begin(self, *, user_id: str, redirect_uri: str) -> Started:
         """Begin the sign-in of ``user_id`` for their own mailbox; raise NotConfigured or NoEncryptionKey."""
         mailbox = own_mailbox(self.session, user_id)
+        connection = self.session.get(Connection, mailbox.connection_id) if mailbox and mailbox.connection_id else None
         return self.sign_in.begin(
             self.registration(),
             purpose=Purpose.OWN,
             user_id=user_id,
             redirect_uri=redirect_uri,
             mailbox_id=mailbox.id if mailbox else None,
+            claims=(connection.claims or "") if connection else "",
         )
 
     def finish(self, flow: OAuthFlow, args: Mapping[str, list[str]], visitor: Visitor) -> None:

@@ -39,7 +39,7 @@ class Connection(Base):
     access_token: Mapped[str | None] = mapped_column(Sealed)
     refresh_token: Mapped[str | None] = mapped_column(Sealed)
     expires_at: Mapped[datetime]
-    renewed_at: Mapped[datetime]
+    renewed_at: Mapped[datetime] = mapped_column(index=True)
     version: Mapped[int] = mapped_column(default=1)
 
     # who may refresh it now
