@@ -31,6 +31,7 @@ class Prospect:
 
     mailbox_id: int
     address: str
+    access: str
     state: str
     message_count: int
     authority: str
@@ -75,6 +76,7 @@ class Disconnect:
         return Prospect(
             mailbox_id=mailbox_id,
             address=mailbox.address,
+            access=mailbox.access,
             state=mailbox.state,
             message_count=self.session.scalar(messages) or 0,
             authority=self.session.scalar(authority) or "",

@@ -99,7 +99,7 @@ def open_page(chromium: Browser, stage: Stage) -> Iterator[OpenPage]:
 
 @pytest.fixture(scope="package")
 def styled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Yield the address of the host of the six styles, configured, checked, with Ana's mailbox connected and read."""
+    """Yield the address of the host of the six styles, configured and checked, Ana's mailbox and the team's read."""
     if not all(path.exists() for path in STYLES.values()):
         missing("the host styles are not here (npm ci, in tests/browser)")
     with Simulator(port=0) as simulator:
@@ -108,6 +108,9 @@ def styled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         ana = simulator.add_user("ana@contoso.example", name="Ana Ruiz", password="ana")
         ana.mailbox.deliver(subject="The bell rings", text="Ring!", sender=("Bob", "bob@fabrikam.example"))
         host.visitor().connect(ana)
+        simulator.add_user("support@contoso.example")
+        team = {"label": "Support", "address": "support@contoso.example", "access": "application"}
+        host.visitor().submit("/ms365/mailboxes/new", team)
         with host.app.app_context():
             host.ms365.tick()
         host.visitor().submit("/ms365/check", {})

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 # not looked at
 _PLAIN = [route for route in ROUTES if route.permissions and "GET" in route.methods and "<" not in route.path]
 _PAGES = [route.path for route in _PLAIN if not route.is_monitored and route.endpoint not in {"gallery", "audit_csv"}]
-PAGES = [*_PAGES, "/messages/1", "/messages/999"]
+PAGES = [*_PAGES, "/mailboxes/2", "/messages/1", "/messages/999"]
 LOOKS = [(style, "light") for style in ("alone", *STYLES)] + [(style, "dark") for style in ("alone", *DARK_STYLES)]
 
 

@@ -160,7 +160,10 @@ def test_a_mailbox_that_the_app_reads_by_itself_has_no_sign_in_to_end(
 ) -> None:
     add_message(owner_id=None, kind="system")
     with read.app.app_context():
-        team = session_of(read).scalars(select(Mailbox.id).where(Mailbox.kind == "system")).one()
+        session = session_of(read)
+        mailbox = session.scalars(select(Mailbox).where(Mailbox.kind == "system")).one()
+        mailbox.access, team = "application", mailbox.id
+        session.commit()
     page = visitor.get(f"/ms365/mailboxes/{team}/disconnect").text
     assert "no sign-in to end" in page
     assert "My Apps" not in page
