@@ -63,6 +63,8 @@ class Canary(logging.Handler):
         super().__init__(logging.DEBUG)
         self.secrets: set[str] = set()
         self.said: list[str] = []
+        # objects that were looked at already, kept so that no other gets their id
+        self.seen: dict[int, object] = {}
 
     def keep(self, *values: object) -> None:
         """Remember secrets; what is no text is none."""
@@ -164,7 +166,7 @@ def _listen_to_people(canary: Canary, tap: Callable[..., None]) -> None:
 
     def raised(_: None, error: MS365Error, *__: Any, **___: Any) -> None:
         canary.say("error", repr(error), vars(error))
-        canary.say("frames", *_objects_around(sys._getframe()))
+        canary.say("frames", *_objects_around(sys._getframe(), canary.seen))
 
     tap(MS365Error, "__init__", after=raised)
     tap(Client, "open", after=lambda response, *_, **__: canary.say("page", _told_to_others(response)))
@@ -176,17 +178,17 @@ def _listen_to_people(canary: Canary, tap: Callable[..., None]) -> None:
     tap(CliRunner, "invoke", after=invoked)
 
 
-def _objects_around(here: FrameType | None) -> Iterator[str]:
+def _objects_around(here: FrameType | None, seen: dict[int, object]) -> Iterator[str]:
     """Yield what a traceback with local variables shows of our objects: error trackers keep those.
 
     Plain texts are not looked at: some function must hold a secret to use it.
     """
-    seen: set[int] = set()
     while here is not None:
         if here.f_globals.get("__name__", "").startswith(_OURS):
-            fresh = [value for value in here.f_locals.values() if id(value) not in seen]
-            seen.update(map(id, fresh))
-            yield from (_shown(value) for value in fresh if type(value).__module__.startswith(_OURS))
+            for value in here.f_locals.values():
+                if type(value).__module__.startswith(_OURS) and id(value) not in seen:
+                    seen[id(value)] = value
+                    yield _shown(value)
         here = here.f_back
 
 
