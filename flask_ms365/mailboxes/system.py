@@ -155,7 +155,9 @@ class SystemMailboxes:
             raise SignInFailed(
                 "account",
                 Words("You signed in as %(account)s, and that is not %(address)s.", account=account, address=address),
-                next_step=Words("Sign in with the account of this mailbox. Or read it as a shared mailbox."),
+                next_step=Words(
+                    "Sign in with the account of this mailbox. If yours has full access to it, read it as a shared one."
+                ),
             )
         graph.probe()
         return owner
