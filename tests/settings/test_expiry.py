@@ -50,6 +50,24 @@ def test_people_read_how_long_it_has(days_left: int, words: str) -> None:
     assert str(expiry(in_days(days_left), TODAY).words) == words
 
 
+@pytest.mark.parametrize(
+    ("days_left", "words"),
+    [
+        (12, "The client certificate expires in 12 days"),
+        (1, "The client certificate expires tomorrow"),
+        (0, "The client certificate expires today"),
+        (-1, "The client certificate expired 1 day ago"),
+        (-3, "The client certificate expired 3 days ago"),
+    ],
+)
+def test_of_a_certificate_they_read_the_same(days_left: int, words: str) -> None:
+    assert str(expiry(in_days(days_left), TODAY, kind="certificate").words) == words
+
+
+def test_each_kind_of_credential_is_a_subject_of_its_own() -> None:
+    assert len({expiry(in_days(7), TODAY, kind=kind).subject for kind in ("secret", "certificate", "federated")}) == 3
+
+
 def test_a_secret_works_on_its_last_day() -> None:
     assert [expiry(in_days(days), TODAY).has_ended for days in (1, 0, -1)] == [False, False, True]
 

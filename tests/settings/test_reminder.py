@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from sqlalchemy import event
 
 from flask_ms365 import signals
+from flask_ms365.crypto import generate_key
+from flask_ms365.identity.certificate import read_certificate
 from flask_ms365.settings import UseDefault
+from tests.certificates import certificate
 from tests.conftest import Clock, Host, HostFactory
+from tests.provider import Provider
 from tests.settings.test_service import CREDENTIALS
 
 
@@ -93,3 +98,50 @@ def test_a_tick_with_nothing_to_tell_costs_one_statement(host: Host, clock: Cloc
         )
         host.app.extensions["ms365.state"].runner.chores[0]()
     assert len(statements) == 1
+
+
+def certified(host: Host, **changes: str) -> None:
+    """Let a certificate of a year be in use, and a secret beside it that ends tomorrow."""
+    with host.app.app_context():
+        day = (host.app.extensions["ms365.state"].clock().date() + timedelta(days=1)).isoformat()
+        given = {"credential": "certificate", "client_certificate": certificate(), "client_secret_expires_on": day}
+        host.ms365.settings.save({**CREDENTIALS, **given, **changes}, actor="ana")
+
+
+def test_the_end_of_a_certificate_is_told_without_a_day_that_somebody_typed(
+    host: Host, clock: Clock, heard: list[int]
+) -> None:
+    certified(host)
+    tick(host)
+    assert heard == []
+    clock.advance(days=352)
+    tick(host)
+    assert heard == [read_certificate(certificate()).expires_on.toordinal() - clock().date().toordinal()]
+
+
+def test_what_is_not_in_use_may_end(host: Host, clock: Clock, heard: list[int]) -> None:
+    certified(host, credential="secret")
+    clock.advance(days=400)
+    tick(host)
+    assert len(heard) == 1  # of the secret
+
+
+def test_a_certificate_whose_encryption_key_is_gone_stops_no_tick(make_host: HostFactory, clock: Clock) -> None:
+    certified(make_host())
+    tick(make_host(MS365_ENCRYPTION_KEYS=generate_key()))
+
+
+@pytest.mark.parametrize(("minutes", "told"), [(59, []), (61, [0])])
+def test_a_federated_token_is_told_of_once_nobody_renews_it(
+    make_host: HostFactory, tmp_path: Path, heard: list[int], minutes: int, told: list[int]
+) -> None:
+    noon = datetime.combine(date.today(), time(12), timezone.utc)
+    (tmp_path / "token").write_text(Provider(is_first=True).token(noon))
+    host = make_host(MS365_FEDERATED_TOKEN_FILE=str(tmp_path / "token"))
+    with host.app.app_context():
+        host.ms365.settings.save({**CREDENTIALS, "credential": "federated"}, actor="ana")
+        reminder = host.app.extensions["ms365.state"].runner.chores[0].__self__
+        reminder.clock = lambda: noon + timedelta(minutes=minutes)
+        reminder.remind()
+        reminder.remind()
+    assert heard == told
