@@ -150,7 +150,7 @@ class SystemMailboxes:
         graph, account = self.clients.with_token(signed_in.tokens.access_token), signed_in.identity.upn or ""
         owner = _profile(graph)
         if owner is not None and owner.id != signed_in.identity.oid:
-            raise SignInFailed("account", Words("Microsoft Graph answered for another account."))
+            raise SignInFailed("mailbox", Words("Microsoft Graph answered for another account."))
         if address.lower() not in {account.lower(), *_names(owner)}:
             raise SignInFailed(
                 "account",
@@ -199,7 +199,7 @@ class SystemMailboxes:
             if mailbox.state == "deleting":
                 raise problem("state")
             if self._same(*_names(owner), beside=mailbox.id):
-                raise SignInFailed("account", Words("This account's mailbox is among the team's already."))
+                raise SignInFailed("mailbox", Words("This account's mailbox is among the team's already."))
             before, mailbox.connection_id, mailbox.access = mailbox.connection_id, connection.id, access
             self._let_run(mailbox, owner, actor=flow.user_id)
             if before is not None and before != connection.id:

@@ -184,6 +184,14 @@ def test_a_mailbox_is_added_once(team: Team) -> None:
     assert len(team.all(Mailbox.id)) == 1
 
 
+def test_a_mailbox_is_not_added_a_second_time_under_its_alias(team: Team) -> None:
+    team.support.aliases.append("help@contoso.example")
+    team.connect("sign_in", team.support)
+    page = main(team.come_back(team.add("sign_in", "help@contoso.example"), team.support).text)
+    assert "This account's mailbox is among the team's already." in page
+    assert team.all(Mailbox.state) == ["connected", "sign_in_needed"]
+
+
 def test_a_mailbox_that_a_person_reads_too_is_told(team: Team) -> None:
     team.visitor.connect(team.ana)
     team.come_back(team.add("sign_in", "ana@contoso.example"), team.ana)
