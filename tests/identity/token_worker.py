@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Barrier
@@ -25,27 +25,23 @@ _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload([__name__])
 HOLD = "hold"  # where a worker waits until it is told to go on
 
-Ask = Callable[[], str]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a process finds the host's database and Microsoft. ``ahead`` is how far its clock is."""
+    """Where a process finds the host's database and Microsoft."""
 
     instance: Path
     config: dict[str, str]
     has_own_database: bool
-    ahead: timedelta = timedelta()
 
     @classmethod
-    def of(cls, host: Host, *, ahead: timedelta = timedelta()) -> Place:
+    def of(cls, host: Host) -> Place:
         """Return where a host is."""
         names = ("MS365_ENCRYPTION_KEYS", "MS365_AUTHORITY_URL", "MS365_GRAPH_URL", "SQLALCHEMY_DATABASE_URI")
         return cls(
             instance=Path(host.app.instance_path),
             config={name: host.app.config[name] for name in names},
             has_own_database=host.db is None,
-            ahead=ahead,
         )
 
     def app(self) -> Flask:
@@ -53,16 +49,17 @@ class Place:
         app = Flask("host", instance_path=str(self.instance))
         app.config.update(self.config, SECRET_KEY="not secret", MS365_JOB_HOOK="external")
         db = None if self.has_own_database else SQLAlchemy(app)
-        MS365(clock=lambda: datetime.now(timezone.utc) + self.ahead).init_app(app, db=db)
+        MS365().init_app(app, db=db)
         return app
 
 
 class Worker:
     """One process. :meth:`ask` lets it ask for a token; it answers with the token, or the error's name."""
 
-    def __init__(self, place: Place, *, together: Any = None, hold_at: str = "") -> None:
+    def __init__(self, place: Place, *, threads: int = 1, together: Any = None, hold_at: str = "") -> None:
         self._pipe, theirs = _processes.Pipe()
-        self._process = _processes.Process(target=_serve, args=(place, theirs, together, hold_at), daemon=True)
+        given = (place, theirs, threads, together, hold_at)
+        self._process = _processes.Process(target=_serve, args=given, daemon=True)
         self._process.start()
         theirs.close()
 
@@ -81,7 +78,7 @@ class Worker:
         self._pipe.send("go on")
 
     def answer(self) -> str:
-        """Wait for what it says."""
+        """Wait for what it says; with several threads, all that they got."""
         return str(self._pipe.recv())
 
     def kill(self) -> None:
@@ -92,11 +89,11 @@ class Worker:
 
 
 @contextmanager
-def workers(count: int, place: Place) -> Iterator[list[Worker]]:
-    """Yield processes that go for a token at the same instant when each was asked."""
+def workers(count: int, place: Place, *, threads: int = 1) -> Iterator[list[Worker]]:
+    """Yield processes that go for a token at the same instant when each was asked, and do so in several threads."""
     together = _processes.Barrier(count)
     with ExitStack() as stack:
-        started = [Worker(place, together=together) for _ in range(count)]
+        started = [Worker(place, threads=threads, together=together) for _ in range(count)]
         for worker in started:
             stack.callback(worker.kill)
         yield started
@@ -121,17 +118,23 @@ def access_token(app: Flask) -> str:
         return token
 
 
-def _serve(place: Place, pipe: Connection, together: Barrier | None, hold_at: str) -> None:
+def _serve(place: Place, pipe: Connection, threads: int, together: Barrier | None, hold_at: str) -> None:
     app = place.app()
     if hold_at:
         _hold_up(app, pipe, hold_at)
-    while pipe.recv() == "ask":
-        if together is not None:
-            together.wait()
-        try:
-            pipe.send(access_token(app))
-        except MS365Error as error:
-            pipe.send(type(error).__name__)
+    with ThreadPoolExecutor(threads) as pool:
+        while pipe.recv() == "ask":
+            if together is not None:
+                together.wait()
+            got = pool.map(_token_or_error, [app] * threads)
+            pipe.send(" ".join(set(got)))
+
+
+def _token_or_error(app: Flask) -> str:
+    try:
+        return access_token(app)
+    except MS365Error as error:
+        return type(error).__name__
 
 
 def _hold_up(app: Flask, pipe: Connection, hold_at: str) -> None:
