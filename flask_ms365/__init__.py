@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask_ms365.errors import MS365Error
 from flask_ms365.extension import MS365
+from flask_ms365.identity.id_token import Identity
 from flask_ms365.jobs.hook import EmailSyncJob, HookStatus, JobHook
 from flask_ms365.permissions import Permission
 from flask_ms365.settings.values import Effective
@@ -18,6 +19,7 @@ __all__ = [
     "Effective",
     "EmailSyncJob",
     "HookStatus",
+    "Identity",
     "JobHook",
     "MS365Error",
     "Permission",

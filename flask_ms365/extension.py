@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from flask_sqlalchemy import SQLAlchemy
 
     from flask_ms365.check.outcome import HostCheck, Outcome
+    from flask_ms365.identity.host_sign_in import SignInHandler
     from flask_ms365.jobs.hook import JobHook
     from flask_ms365.permissions import Permission
     from flask_ms365.settings.service import Settings
     from flask_ms365.web.words import NavItem
 
 HandlerT = TypeVar("HandlerT", bound=Handler)
+SignInHandlerT = TypeVar("SignInHandlerT", bound="SignInHandler")
 HostCheckT = TypeVar("HostCheckT", bound="Callable[[], Outcome]")
 ReportT = TypeVar("ReportT", RunReport, TickReport)
 
@@ -45,6 +47,7 @@ class MS365:
     def __init__(self, app: Flask | None = None, *, clock: Callable[[], datetime] = _utc_now, **options: Any) -> None:
         self._clock = clock
         self._handlers: list[Handler] = []
+        self._sign_in_handlers: list[SignInHandler] = []
         self._host_checks: list[HostCheck] = []
         if app is not None:
             self.init_app(app, **options)
@@ -83,6 +86,7 @@ class MS365:
                 job_hook=job_hook,
                 clock=self._clock,
                 handlers=self._handlers,
+                sign_in_handlers=self._sign_in_handlers,
                 host_checks=self._host_checks,
             ),
         )
@@ -108,6 +112,18 @@ class MS365:
         back, or talk to a network. May be used before :meth:`init_app`.
         """
         self._handlers.append(handler)
+        return handler
+
+    def sign_in(self, handler: SignInHandlerT) -> SignInHandlerT:
+        """Register ``handler(identity)``, called when somebody has signed in to the host with a Microsoft account.
+
+        ``identity`` was verified and is allowed by the settings: ``tid``, ``oid``, ``name``, ``upn``. Who somebody is,
+        is the pair ``(tid, oid)``: store it with your user and look for it alone. ``upn`` and ``name`` change and are
+        given to others; who matches people by them hands out accounts. The handler logs the person in, in this same
+        request, and returns a response, or None to go on to where the visitor wanted to go. The last one registered
+        counts. May be used before :meth:`init_app`.
+        """
+        self._sign_in_handlers.append(handler)
         return handler
 
     def check(self, name: str) -> Callable[[HostCheckT], HostCheckT]:

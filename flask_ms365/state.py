@@ -16,6 +16,7 @@ from flask_ms365.words import Words
 if TYPE_CHECKING:
     from flask_ms365.check.runs import Check
     from flask_ms365.crypto import Keyring
+    from flask_ms365.identity.host_sign_in import HostSignIn
     from flask_ms365.identity.registration import AppRegistration
     from flask_ms365.identity.sign_in import SignIn
     from flask_ms365.jobs.hook import EmailSyncJob, JobHook
@@ -42,6 +43,7 @@ class State:
     drafts: Drafts
     check: Check
     sign_in: SignIn
+    host_sign_in: HostSignIn
     connect: Connect
     mailboxes: SystemMailboxes
     disconnect: Disconnect

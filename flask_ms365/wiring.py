@@ -21,6 +21,7 @@ from flask_ms365.database import create_tables, host_database, own_database
 from flask_ms365.errors import TokenError
 from flask_ms365.identity.app_tokens import AppTokens
 from flask_ms365.identity.circuit import Circuits
+from flask_ms365.identity.host_sign_in import HostSignIn, SignInHandler
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.sign_in import SignIn
 from flask_ms365.identity.tokens import Tokens
@@ -35,7 +36,7 @@ from flask_ms365.models import join_metadata
 from flask_ms365.models.base import AnySession
 from flask_ms365.permissions import Permission
 from flask_ms365.settings.drafts import Drafts
-from flask_ms365.settings.registration import app_registration
+from flask_ms365.settings.registration import allowed_accounts, app_registration
 from flask_ms365.settings.reminder import Reminder
 from flask_ms365.settings.service import Settings
 from flask_ms365.state import State, current_state
@@ -58,6 +59,7 @@ class Host:
     job_hook: JobHook | None
     clock: Callable[[], datetime]
     handlers: Sequence[Handler]
+    sign_in_handlers: Sequence[SignInHandler]
     host_checks: Sequence[HostCheck]
 
 
@@ -120,6 +122,14 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
         ),
         registration=registration,
         sign_in=sign_in,
+        host_sign_in=HostSignIn(
+            session=session,
+            sign_in=sign_in,
+            registration=registration,
+            allowed=lambda: allowed_accounts(settings.read_values()),
+            handlers=host.sign_in_handlers,
+            clock=clock,
+        ),
         connect=Connect(**connecting),
         mailboxes=SystemMailboxes(**connecting),
         disconnect=Disconnect(app=app, session=session, clock=clock, deletion=deletion),

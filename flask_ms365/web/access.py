@@ -22,10 +22,12 @@ _SAFE = _READING | {"OPTIONS"}
 
 
 def guard(permissions: tuple[Permission, ...]) -> ResponseReturnValue | None:
-    """Return None where the visitor has one of ``permissions``, else the answer that refuses."""
+    """Return None where the visitor has one of ``permissions``, or needs none; else the answer that refuses."""
     if request.method not in _SAFE and not _is_from_here():
         text = Words("The request came from another site and was not carried out.")
         return problem(Words("Not sent from this page"), text, 403)
+    if not permissions and current_state().authorize is not None:
+        return None
     if any(is_allowed(permission) for permission in permissions):
         return None
     return _refusal(current_state())

@@ -13,16 +13,22 @@ AREAS: dict[str, tuple[Words, tuple[str, ...]]] = {
     "settings": (Words("Settings"), ("setting", "base_url")),
     "mailboxes": (Words("Mailboxes"), ("mailbox",)),
     "check": (Words("Connection check"), ("check",)),
+    "keys": (Words("Encryption keys"), ("keys",)),
+    "sign_in": (Words("Sign in with Microsoft"), ("user", "sign_in")),
 }
 DOORS: dict[str, Words] = {"page": Words("Page"), "cli": Words("Command line"), "code": Words("Code of the app")}
 
 _SENTENCES: dict[str, Words] = {
     "base_url.confirmed": Words("Address that people use confirmed: %(target)s"),
     "check.run": Words("Connection check run"),
+    "keys.forgotten": Words("Secrets under the lost key %(target)s given up"),
+    "keys.rotated": Words("Secrets sealed with the key %(target)s"),
     "mailbox.added": Words("%(target)s added"),
     "mailbox.connected": Words("%(target)s connected"),
     "mailbox.disconnected": Words("%(target)s disconnected"),
     "mailbox.mail_deleted": Words("Mail of %(target)s deleted"),
+    "sign_in.refused": Words("%(target)s may not sign in to this app, and was refused"),
+    "user.signed_in": Words("%(target)s signed in with Microsoft"),
 }
 
 # what a terminal would obey, and what would turn the text around it: no name needs any of these

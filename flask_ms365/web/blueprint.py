@@ -28,6 +28,7 @@ from flask_ms365.web import (
     overview,
     settings,
     setup,
+    sign_in,
 )
 from flask_ms365.web.access import guard, has_token
 from flask_ms365.web.csp import page_policy
@@ -87,6 +88,8 @@ ROUTES = (
     Route(f"{_MAILBOX}/disconnect", "mailbox_disconnect", disconnect.mailbox_disconnect, _TEAM, ("GET", "POST")),
     # the answer belongs to a flow, whose user is checked by the flow itself, in its order
     Route("/oauth/callback", "oauth_callback", callback.oauth_callback, ()),
+    # for visitors whom nobody knows yet
+    Route("/sign-in", "sign_in", sign_in.sign_in, (), ("GET", "POST")),
     Route("/messages", "messages", messages.messages, _READ),
     Route(f"/messages/<{_ID}:message_id>", "message", messages.message, _READ),
     Route(f"/messages/<{_ID}:message_id>/body", "message_body", messages.message_body, _READ),
@@ -99,11 +102,12 @@ ROUTES = (
 
 # for every template, also those that are imported without context. Ours call the first ``_``: not here, since a host's
 # layout, which our pages extend, may have a ``_`` of its own
-_GLOBALS: dict[str, Callable[..., str]] = {
+_GLOBALS: dict[str, Callable[..., object]] = {
     "ms365_text": language.translated,
     "ms365_number": language.number,
     "ms365_time": language.time_of,
     "ms365_date": language.date_of,
+    "ms365_sign_in": sign_in.sign_in_button,
 }
 
 _BY_ENDPOINT = {route.endpoint: route for route in ROUTES}
@@ -136,9 +140,9 @@ def _guard() -> ResponseReturnValue | None:
     if route is None:
         return not_found()
     came_in_by("page", ip=request.remote_addr)
-    if current_state().authorize is not None and (not route.permissions or (route.is_monitored and has_token())):
+    if current_state().authorize is not None and route.is_monitored and has_token():
         return None
-    return guard(route.permissions or _OWN)
+    return guard(route.permissions)
 
 
 def _harden(response: Response) -> Response:

@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from flask import make_response, redirect, render_template, request, url_for
+from flask import current_app, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from flask_ms365.errors import MS365Error, SignInFailed
+from flask_ms365.identity.id_token import Identity
 from flask_ms365.identity.problems import FLOW_MINUTES, PROBLEMS
 from flask_ms365.identity.sign_in import Purpose, Started, Visitor
 from flask_ms365.models import OAuthFlow
@@ -40,7 +41,8 @@ class Ending:
     """How a flow of one purpose ends: who may finish it, what is done then, and the page that tells how it went."""
 
     permission: Permission | None
-    finish: Callable[[State, OAuthFlow, Args, Visitor], Response | None]
+    # it returns who signed in, where the host is to take them in
+    finish: Callable[[State, OAuthFlow, Args, Visitor], Response | Identity | None]
     page: Callable[[OAuthFlow], str]
 
 
@@ -52,6 +54,10 @@ def _connect_system(state: State, flow: OAuthFlow, args: Args, visitor: Visitor)
     state.mailboxes.finish(flow, args, visitor)
 
 
+def _sign_in(state: State, flow: OAuthFlow, args: Args, visitor: Visitor) -> Identity:
+    return state.host_sign_in.finish(flow, args, visitor)
+
+
 ENDINGS: dict[str, Ending] = {
     Purpose.OWN: Ending(permission=Permission.OWN_MAILBOX, finish=_connect, page=lambda flow: url_for(".my_email")),
     Purpose.SYSTEM: Ending(
@@ -59,6 +65,7 @@ ENDINGS: dict[str, Ending] = {
         finish=_connect_system,
         page=lambda flow: url_for(".mailbox", mailbox_id=flow.mailbox_id),
     ),
+    Purpose.SIGN_IN: Ending(permission=None, finish=_sign_in, page=lambda flow: url_for(".sign_in")),
 }
 
 
@@ -86,8 +93,8 @@ def oauth_callback() -> ResponseReturnValue:
     try:
         flow = state.sign_in.find(args)
     except SignInFailed as exc:
-        return _come_again() if may_come_again else _leave(url_for(".my_email"), exc.check)
-    if may_come_again and flow.user_id:
+        return _come_again() if may_come_again else _leave(_page_of_nobody(), exc.check)
+    if may_come_again and (flow.user_id or _is_session_strict()):
         return _come_again()
     ending = ENDINGS[flow.purpose]
     may = ending.permission is None or is_allowed(ending.permission)
@@ -99,15 +106,17 @@ def oauth_callback() -> ResponseReturnValue:
     except MS365Error as exc:
         failed = SignInFailed("setup", exc.words, next_step=Words("Ask an admin of this app."))
         return _leave(ending.page(flow), _ended(state, flow, failed, user_id), flow)
+    if isinstance(answer, Identity):  # outside the try: an error of the host's is the host's
+        return _taken_in(state, flow, answer)
     return answer or _leave(ending.page(flow), flow.outcome_id, flow)
 
 
-def outcome_notices(user_id: str, *, done: Notice) -> list[Notice]:
-    """Tell how the sign-in ended that led back to this page; ``done`` is for one that ended well."""
+def outcome_notices(user_id: str, *, done: Notice, failed: str = _NOT_CONNECTED) -> list[Notice]:
+    """Tell how the sign-in ended that led back to this page: ``done``, or why not, under the title ``failed``."""
     outcome = request.args.get("outcome", "")
     if outcome in PROBLEMS:
         message, next_step = PROBLEMS[outcome]
-        return [Notice(kind="bad", title=_NOT_CONNECTED, text=message, next_step=next_step)]
+        return [Notice(kind="bad", title=failed, text=message, next_step=next_step)]
     flow = current_state().sign_in.outcome(outcome, user_id=user_id) if outcome else None
     if flow is None:
         return []
@@ -116,7 +125,7 @@ def outcome_notices(user_id: str, *, done: Notice) -> list[Notice]:
     return [
         Notice(
             kind="bad",
-            title=_NOT_CONNECTED,
+            title=failed,
             text=from_json(flow.problem["message"]),
             next_step=from_json(flow.problem["next_step"]),
             details=[(label, flow.problem[key]) for label, key in _DETAILS if flow.problem[key]],
@@ -124,23 +133,49 @@ def outcome_notices(user_id: str, *, done: Notice) -> list[Notice]:
     ]
 
 
+def _taken_in(state: State, flow: OAuthFlow, identity: Identity) -> Response:
+    """Let the host take in who signed in; where it has no answer, lead on to where the visitor wanted to go."""
+    handler = state.host_sign_in.handler
+    answer = handler(identity) if handler else None
+    if answer is None:
+        answer = redirect(flow.next_path or f"{request.script_root}/", 303)
+    return _unbound(make_response(answer), flow)
+
+
 def _ended(state: State, flow: OAuthFlow, error: SignInFailed, user_id: str | None) -> str:
     """Keep how a sign-in ended; return what names it to this visitor, who may not be the one who began."""
     if error.check == "state":  # another callback was first, and will tell
         return error.check
     state.sign_in.failed(flow, error)
-    return flow.outcome_id if user_id == flow.user_id else error.check
+    return flow.outcome_id if not flow.user_id or user_id == flow.user_id else error.check
 
 
 def _leave(page: str, outcome: str, flow: OAuthFlow | None = None) -> Response:
     """Lead to ``page``, where ``outcome`` is told."""
     response: Response = make_response(redirect(f"{page}?{urlencode({'outcome': outcome})}", 303))
     if flow is not None and outcome not in PROBLEMS:  # a stray answer must not end a sign-in that is under way
-        is_secure = flow.redirect_uri.startswith("https:")
-        name = _cookie_name(flow.redirect_uri)
-        response.delete_cookie(name, secure=is_secure, httponly=True, samesite="Lax")
+        return _unbound(response, flow)
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
+
+
+def _unbound(response: Response, flow: OAuthFlow) -> Response:
+    """Take back the cookie that bound the browser to a sign-in that has ended."""
+    is_secure = flow.redirect_uri.startswith("https:")
+    response.delete_cookie(_cookie_name(flow.redirect_uri), secure=is_secure, httponly=True, samesite="Lax")
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _page_of_nobody() -> str:
+    """Return where to tell of an answer that belongs to no sign-in: nobody knows who began it, or what for."""
+    is_own = is_allowed(Permission.OWN_MAILBOX) or current_state().host_sign_in.handler is None
+    return url_for(".my_email" if is_own else ".sign_in")
+
+
+def _is_session_strict() -> bool:
+    """Tell whether browsers keep the host's session back on the way from Microsoft, and wherever that leads on to."""
+    return str(current_app.config["SESSION_COOKIE_SAMESITE"]).lower() == "strict"
 
 
 def _come_again() -> Response:

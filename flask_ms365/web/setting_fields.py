@@ -82,7 +82,7 @@ def field_views(
     snapshot: Snapshot, form: CsrfForm, *, problems: Mapping[str, str], choices: Mapping[str, Choice]
 ) -> dict[str, FieldView]:
     """Return the fields by setting, in the order of the catalog."""
-    pointed_out, mailboxes = cautions(snapshot, current_state().clock()), current_summary().connected
+    pointed_out, mailboxes = _cautions(snapshot), current_summary().connected
     return {
         spec.key: _view(
             spec,
@@ -115,6 +115,16 @@ def shown_value(spec: SettingSpec, effective: Effective, snapshot: Snapshot) -> 
     if value == 0 and spec.zero:
         return spec.zero
     return Words("%(number)s %(unit)s", number=value, unit=spec.unit) if spec.unit else value
+
+
+def _cautions(snapshot: Snapshot) -> dict[str, list[Words]]:
+    """Return what to point out, by setting, with what only the app knows."""
+    state = current_state()
+    found = cautions(snapshot, state.clock())
+    if snapshot.effective("sign_in").value is True and state.host_sign_in.handler is None:
+        words = Words("It stays off: this app has no code that takes people in (@ms365.sign_in).")
+        found.setdefault("sign_in", []).append(words)
+    return found
 
 
 def _impact(key: str, mailboxes: int) -> str:

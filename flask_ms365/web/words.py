@@ -74,13 +74,13 @@ def nav() -> list[NavItem]:
 
     The badge on the first counts the mailboxes that need a person: one statement.
     """
-    mount = _mount()
+    prefix = mount()
     allowed = {permission for permission in Permission if is_allowed(permission)}
     return [
         NavItem(
             label=translated(label),
-            url=url_for(f"{mount}.{endpoint}"),
-            is_current=request.endpoint == f"{mount}.{endpoint}",
+            url=url_for(f"{prefix}.{endpoint}"),
+            is_current=request.endpoint == f"{prefix}.{endpoint}",
             badge=current_summary().need_a_person or None if endpoint == "overview" else None,
         )
         for endpoint, label, permissions in _NAV
@@ -88,7 +88,7 @@ def nav() -> list[NavItem]:
     ]
 
 
-def _mount() -> str:
+def mount() -> str:
     """Return the full name of our blueprint, which a host may have nested in its own."""
     mounts = [name for name in current_app.blueprints if name.rpartition(".")[2] == "ms365"]
     return request.blueprint if request.blueprint in mounts else mounts[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from flask import Flask
+from flask.typing import ResponseReturnValue
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import DeclarativeBase
 
@@ -14,6 +15,7 @@ from flask_ms365 import (
     Effective,
     EmailSyncJob,
     HookStatus,
+    Identity,
     JobHook,
     Permission,
     RunReport,
@@ -58,6 +60,18 @@ def note(message: Message, change: Change) -> None:
     received: datetime | None = message.received_at
     if change is Change.CREATED:
         print(subject, received)
+
+
+@ms365.sign_in
+def take_in(identity: Identity) -> ResponseReturnValue | None:
+    known: tuple[str, str] = (identity.tid, identity.oid)
+    shown: str | None = identity.name or identity.upn
+    return None if known else f"Hello {shown}"
+
+
+@ms365.sign_in
+def welcome(identity: Identity) -> str:
+    return f"Hello {identity.oid}"
 
 
 note(Message(), Change.MOVED)  # the decorator gives the function back as it was
