@@ -49,4 +49,8 @@ def test_every_page_can_be_used_by_everybody(open_page: OpenPage, stage: Stage) 
     found += looks(page)
     page.get_by_role("link", name="The bell rings").click()
     found += looks(page)
+    page.goto("/ms365/my-email/disconnect")
+    found += looks(page)
+    page.get_by_role("button", name="Disconnect").click()
+    found += looks(page)
     assert found == []
