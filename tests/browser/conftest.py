@@ -11,6 +11,7 @@ import pytest
 
 from demo.stage import Stage, open_stage
 from flask_ms365.simulator import Simulator
+from tests.certificates import certificate
 from tests.conftest import CALLBACK, configure
 from tests.hosts.browser import serving
 from tests.services import missing
@@ -112,6 +113,7 @@ def styled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         team = {"label": "Support", "address": "support@contoso.example", "access": "application"}
         host.visitor().submit("/ms365/mailboxes/new", team)
         with host.app.app_context():
+            host.ms365.settings.save({"client_certificate": certificate()}, actor="ana")
             host.ms365.tick()
         host.visitor().submit("/ms365/check", {})
         with serving(host.app) as url:
