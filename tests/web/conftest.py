@@ -15,6 +15,7 @@ from sqlalchemy import select
 from flask_ms365.models import Folder, Mailbox, Message, Setting
 from tests.conftest import Host
 from tests.visitor import Visitor
+from tests.web.door import Door, door_of
 
 SETTINGS = "/ms365/settings"
 SECRET = "canary8Q~never.shown_anywhere-at.all"
@@ -57,6 +58,14 @@ def add_message(host: Host) -> AddMessage:
             return int(message.id)
 
     return add
+
+
+@pytest.fixture
+def door(configured: Host) -> Door:
+    """Return a host that lets the people of its own tenant in."""
+    door = door_of(configured)
+    door.save(sign_in="1")
+    return door
 
 
 def stored(host: Host) -> dict[str, str | None]:

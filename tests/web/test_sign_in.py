@@ -1,98 +1,21 @@
-"""*Sign in with Microsoft* for the host: from the button on its page to the handler, and every way it may fail."""
+"""*Sign in with Microsoft* for the host: from the button on its page to the handler, and who may."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from flask import Flask, abort, render_template_string, session
-from flask.typing import ResponseReturnValue
-from sqlalchemy import select
-from werkzeug.test import TestResponse
+from flask import Flask
 
-from flask_ms365 import MS365, Identity, MS365Error
+from flask_ms365 import MS365, Identity
 from flask_ms365.models import AuditEvent, Connection, OAuthFlow
 from flask_ms365.simulator import App, Simulator, User
-from tests.conftest import Clock, Host, HostFactory, configure
-from tests.visitor import Visitor, controls, path_of, sign_in_at_microsoft
+from tests.conftest import Host, HostFactory, configure
+from tests.visitor import controls, path_of, sign_in_at_microsoft
+from tests.web.door import BUTTON, LOGIN, SIGN_IN, Door, door_of
 
-SIGN_IN = "/ms365/sign-in"
-LOGIN = "/login"
-PAGE = """
-<!doctype html>
-{% from "ms365/sign_in_button.html" import ms365_sign_in_button %}
-{{ ms365_sign_in_button(next=request.args.get("next", "")) }}
-"""
-BUTTON = 'ms365-sign-in-button" type="submit"'
 OTHER_TENANT = "8f0e1d2c-3b4a-4958-8776-655443322110"
-
-
-@dataclass
-class Door:
-    """A host where people sign in with Microsoft: whom it was told of, and what it does with them."""
-
-    host: Host
-    told: list[Identity] = field(default_factory=list)
-    answer: Callable[[Identity], ResponseReturnValue | None] = lambda _: None
-
-    def take_in(self, identity: Identity) -> ResponseReturnValue | None:
-        self.told.append(identity)
-        session["oid"] = identity.oid
-        return self.answer(identity)
-
-    def save(self, **changes: str) -> None:
-        with self.host.app.app_context():
-            self.host.ms365.settings.save(changes)
-
-    def begin(self, visitor: Visitor, *, next_: str | None = None) -> TestResponse:
-        """Press the button on the host's page."""
-        return visitor.submit(LOGIN, {} if next_ is None else {"next": next_}, to=SIGN_IN)
-
-    def arrive(self, user: User, *, next_: str | None = None) -> TestResponse:
-        """Sign in from the button to what the host, or our page, says in the end."""
-        visitor = self.host.visitor()
-        url = self.begin(visitor, next_=next_).headers["Location"]
-        return visitor.get(path_of(sign_in_at_microsoft(url, user)))
-
-    def refusal(self, user: User) -> str:
-        """Sign in, and return the page that says why not."""
-        visitor = self.host.visitor()
-        url = self.begin(visitor).headers["Location"]
-        return self.page_after(visitor, path_of(sign_in_at_microsoft(url, user)))
-
-    @staticmethod
-    def page_after(visitor: Visitor, path: str) -> str:
-        answer = visitor.get(path)
-        assert (answer.status_code, answer.headers["Location"].partition("?")[0]) == (303, SIGN_IN), answer.text
-        page = visitor.get(answer.headers["Location"])
-        assert page.status_code == 200
-        return page.text
-
-    def all(self, model: Any) -> list[Any]:
-        with self.host.app.app_context():
-            return list(self.host.app.extensions["sqlalchemy"].session.scalars(select(model)))
-
-
-def door_of(host: Host) -> Door:
-    door = Door(host)
-    host.ms365.sign_in(door.take_in)
-    host.user_id = None
-    host.permissions.clear()
-    host.app.add_url_rule(LOGIN, "login", lambda: render_template_string(PAGE))
-    host.app.add_url_rule("/who", "who", lambda: session.get("oid", "nobody"))
-    return door
-
-
-@pytest.fixture
-def door(configured: Host) -> Door:
-    """Return a host that lets the people of its own tenant in."""
-    door = door_of(configured)
-    door.save(sign_in="1")
-    return door
-
 
 # the way in
 
@@ -316,105 +239,3 @@ def test_a_stranger_who_proves_nothing_does_not_fill_the_audit_log(door: Door) -
     state = parse_qs(urlsplit(door.begin(visitor).headers["Location"]).query)["state"][0]
     door.page_after(visitor, f"/ms365/oauth/callback?code=1.made-up&state={state}")
     assert entries(door) == []
-
-
-# what may go wrong
-
-
-def test_a_refusal_of_microsofts_is_told_with_the_next_step(door: Door, ana: User) -> None:
-    visitor = door.host.visitor()
-    back = sign_in_at_microsoft(door.begin(visitor).headers["Location"], ana, action="cancel")
-    page = door.page_after(visitor, path_of(back))
-    assert ("Not signed in" in page, "65004" in page, BUTTON in page) == (True, True, True)
-
-
-def test_an_approval_that_is_missing_is_told(door: Door) -> None:
-    visitor = door.host.visitor()
-    state = parse_qs(urlsplit(door.begin(visitor).headers["Location"]).query)["state"][0]
-    query = f"error=access_denied&error_description=AADSTS90094:+Admin+consent&state={state}"
-    assert "An admin must approve this app" in door.page_after(visitor, f"/ms365/oauth/callback?{query}")
-
-
-def test_another_browser_cannot_finish_it(door: Door, ana: User) -> None:
-    """Nobody is signed in as somebody else by a link that they were sent."""
-    back = sign_in_at_microsoft(door.begin(door.host.visitor()).headers["Location"], ana)
-    assert "in another browser" in door.page_after(door.host.visitor(), path_of(back))
-    assert door.told == []
-
-
-def test_the_same_answer_twice_signs_in_once(door: Door, ana: User) -> None:
-    """fault 4"""
-    visitor = door.host.visitor()
-    back = path_of(sign_in_at_microsoft(door.begin(visitor).headers["Location"], ana))
-    visitor.get(back)
-    assert "was finished already" in door.page_after(visitor, f"{back}&ms365_again=1")
-    assert len(door.told) == 1
-
-
-def test_ten_minutes_are_enough(door: Door, ana: User, clock: Clock) -> None:
-    """fault 6"""
-    visitor = door.host.visitor()
-    back = sign_in_at_microsoft(door.begin(visitor).headers["Location"], ana)
-    clock.advance(minutes=11)
-    assert "longer than 10 minutes" in door.page_after(visitor, path_of(back))
-
-
-@pytest.mark.parametrize("changes", [{"sign_in": "0"}, {"tenant_id": "common"}])
-def test_switched_off_in_between_it_ends(door: Door, ana: User, changes: dict[str, str]) -> None:
-    visitor = door.host.visitor()
-    back = sign_in_at_microsoft(door.begin(visitor).headers["Location"], ana)
-    door.save(**changes)
-    page = door.page_after(visitor, path_of(back))
-    assert ("was switched off" in page, BUTTON in page, door.told) == (True, False, [])
-
-
-def test_a_page_that_was_open_too_long_gives_a_fresh_button(door: Door) -> None:
-    visitor = door.host.visitor()
-    page = visitor.post(SIGN_IN, data={"csrf_token": "expired", "next": "/desk"})
-    assert "open too long" in page.text
-    assert visitor.post(SIGN_IN, data=controls(page.text)).headers["Location"].startswith("http")
-    assert [flow.next_path for flow in door.all(OAuthFlow)] == ["/desk"]
-
-
-def test_the_page_of_a_failure_shows_nothing_else(door: Door) -> None:
-    page = door.host.visitor().get(f"{SIGN_IN}?outcome=state").text
-    assert ("was finished already" in page, "ms365-nav" in page) == (True, False)
-
-
-# the host's own errors
-
-
-def broken(_: Identity) -> None:
-    raise LookupError("there is no such person")
-
-
-def test_an_error_of_the_handler_is_the_hosts(door: Door, ana: User, caplog: pytest.LogCaptureFixture) -> None:
-    door.answer, door.host.app.config["PROPAGATE_EXCEPTIONS"] = broken, False
-    answer = door.arrive(ana)
-    assert (answer.status_code, "there is no such person" in caplog.text) == (500, True)
-
-
-def test_the_host_sees_its_own_error(door: Door, ana: User) -> None:
-    seen: list[Exception] = []
-
-    @door.host.app.errorhandler(LookupError)
-    def sorry(error: LookupError) -> ResponseReturnValue:
-        seen.append(error)
-        return "Sorry", 500
-
-    door.answer = broken
-    assert (door.arrive(ana).text, len(seen)) == ("Sorry", 1)
-
-
-def test_a_host_may_refuse(door: Door, ana: User) -> None:
-    door.answer = lambda _: abort(403)
-    assert door.arrive(ana).status_code == 403
-
-
-def test_an_error_of_ours_inside_the_handler_is_the_hosts_too(door: Door, ana: User) -> None:
-    def ours(_: Identity) -> None:
-        raise MS365Error
-
-    door.answer = ours
-    with pytest.raises(MS365Error):
-        door.arrive(ana)
