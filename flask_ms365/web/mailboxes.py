@@ -137,7 +137,7 @@ def _form(
     values: dict[str, str], *, refusal: MailboxRefused | None = None, notices: Sequence[Notice] = ()
 ) -> ResponseReturnValue:
     state = current_state()
-    errors = {refusal.field: refusal} if refusal else {}
+    fields = {"address": "ms365-address", "access": f"ms365-access-{values['access']}"}
     obstacle = sign_in_obstacle(state)
     # the commands are of use to whoever was refused: with them the app gets this mailbox and no other
     is_out_of_reach = refusal is not None and refusal.field == "address" and bool(refusal.code)
@@ -146,7 +146,8 @@ def _form(
         "ms365/mailbox_new.html",
         form=CsrfForm(),
         values=values,
-        errors=errors,
+        errors={refusal.field: refusal} if refusal else {},
+        summary=[(fields[refusal.field], refusal.words)] if refusal else [],
         ways=tuple(WAYS.values()),
         obstacle=obstacle,
         obstacle_link=settings_link() if obstacle else None,
