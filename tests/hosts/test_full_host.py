@@ -12,9 +12,10 @@ from werkzeug.exceptions import NotFound
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from flask_ms365.crypto import generate_key
-from flask_ms365.simulator import Simulator
+from flask_ms365.simulator import Simulator, User
 from tests.hosts import full, migrations
-from tests.hosts.browser import Browser, serving
+from tests.hosts.browser import Browser, Page, serving
+from tests.visitor import controls, sign_in_at_microsoft
 
 pytestmark = pytest.mark.filterwarnings("ignore:'get_engine' is deprecated:DeprecationWarning")
 
@@ -139,3 +140,26 @@ def test_an_agent_sees_his_own_mailbox_and_no_settings(desk: Desk) -> None:
 def test_the_desks_own_protection_refuses_a_forged_save(desk: Desk) -> None:
     browser = desk.browser("Ana")
     assert browser.submit("/sub/admin/mail/settings", {"csrf_token": "forged"}).status == 400
+
+
+def test_an_agent_signs_in_with_microsoft_and_a_namesake_does_not(desk: Desk, microsoft: Simulator) -> None:
+    ben = microsoft.add_user("ben@contoso.example", name="Ben", password="ben")
+    namesake = microsoft.add_user("ben@fabrikam.example", name="Ben", password="ben")
+    with desk.app.app_context():
+        full.ms365.settings.save({"sign_in": "1"})
+        agent = full.db.session.scalars(full.db.select(full.Person).filter_by(name="Ben")).one()
+        agent.tid, agent.oid = microsoft.tenant_id, ben.oid
+        full.db.session.commit()
+
+    arrived = _sign_in_with_microsoft(desk.browser(), ben)
+    assert (arrived.url, "Sign out Ben" in arrived.text) == (f"{desk.address}/sub/admin/mail/my-email", True)
+    turned_away = _sign_in_with_microsoft(desk.browser(), namesake)
+    assert "Nobody here has this Microsoft account" in turned_away.text
+
+
+def _sign_in_with_microsoft(browser: Browser, user: User) -> Page:
+    """Press the button on the desk's own page, on the way to one of ours, and come back."""
+    at_the_door = browser.open("/sub/admin/mail/my-email")
+    form = controls(f"<form{at_the_door.text.rpartition('<form')[2]}")
+    at_microsoft = browser.open("/sub/admin/mail/sign-in", form)
+    return browser.open(sign_in_at_microsoft(at_microsoft.url, user))
