@@ -20,6 +20,12 @@ _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _LEEWAY = 300  # seconds
 
 
+class _Registry(jws.JWSRegistry):
+    """Headers as long as MSAL writes them: the whole certificate goes along."""
+
+    max_header_length = 16 * 1024
+
+
 @dataclass(frozen=True, kw_only=True)
 class Credential:
     """What a token request presents, in its body or as HTTP Basic."""
@@ -87,10 +93,10 @@ def _check_assertion(tenant: Tenant, app: App, assertion: str) -> None:
     _check_time(tenant, claims)
 
 
-def _check_certificate(tenant: Tenant, app: App, header: dict[str, str], assertion: str) -> None:
-    named = [
-        each for each in app.certificates if header.get("x5t#S256") == each.x5t_s256 or header.get("x5t") == each.x5t
-    ]
+def _check_certificate(tenant: Tenant, app: App, header: dict[str, object], assertion: str) -> None:
+    # MSAL leaves the padding of a thumbprint on
+    thumbprints = {str(header.get(name)).rstrip("=") for name in ("x5t#S256", "x5t")}
+    named = [each for each in app.certificates if thumbprints & {each.x5t_s256, each.x5t}]
     if not named:
         raise SignInError(700027, state="not registered", reason="The key was not found.")
     if not named[0].is_valid(tenant.clock()):
@@ -111,7 +117,7 @@ def _check_federated(app: App, claims: dict[str, object], assertion: str) -> Non
 
 def _is_signed_by(key: RSAKey, assertion: str) -> bool:
     try:
-        jws.deserialize_compact(assertion, key, algorithms=["RS256", "PS256"])
+        jws.deserialize_compact(assertion, key, registry=_Registry(algorithms=["RS256", "PS256"]))
     except (JoseError, ValueError):
         return False
     return True
