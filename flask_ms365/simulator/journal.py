@@ -25,7 +25,7 @@ _KEPT_HEADERS = (
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """A request that was answered. Credentials are not kept."""
+    """A request that was answered. Credentials are not kept: of `authorization` only its scheme is."""
 
     method: str
     path: str
@@ -56,6 +56,8 @@ class Journal:
     def note(self, request: Request, status: int) -> None:
         """Keep a request."""
         headers = {name: request.headers[name] for name in _KEPT_HEADERS if name in request.headers}
+        if "authorization" in request.headers:
+            headers["authorization"] = request.headers["authorization"].partition(" ")[0]
         query = request.query_string.decode("latin-1")
         self._records.append(RequestRecord(request.method, request.path, query, status, headers))
 

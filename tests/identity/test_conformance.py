@@ -23,7 +23,7 @@ from flask_ms365.models import Connection
 from flask_ms365.simulator import App, Simulator
 from flask_ms365.simulator.keys import SigningKey
 from tests.conftest import Host
-from tests.identity.conftest import CALLBACK_PATH, CONNECTED, SignInBegun, counts, session_of
+from tests.identity.conftest import CALLBACK_PATH, CONNECTED, SignInBegun, come_back, counts, session_of
 
 ANOTHER = str(uuid.uuid4())
 KEYS = r"/discovery/v2\.0/keys$"
@@ -152,10 +152,12 @@ def test_oidcc_client_test_scope_userinfo_claims(begun: SignInBegun) -> None:
 
 
 def test_oidcc_client_test_client_secret_basic(begun: SignInBegun) -> None:
-    """We send the secret in the form, which Microsoft advises, and never in a header beside it."""
-    begun.return_with(code="1.code")
-    request = next(each for each in begun.simulator.requests if each.path.endswith("/token"))
-    assert "authorization" not in {name.lower() for name in request.headers}
+    """We send the secret in the form, as Microsoft advises, and never in a header beside it."""
+    assert CONNECTED in come_back(begun.visitor, begun.sign_in())
+    sent = {
+        request.path.rpartition("/")[2]: request.headers.get("authorization") for request in begun.simulator.requests
+    }
+    assert (sent["token"], sent["me"]) == (None, "Bearer")
 
 
 def test_oidcc_client_test_form_post_error(begun: SignInBegun) -> None:
