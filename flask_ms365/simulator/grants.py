@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -88,6 +89,7 @@ class Grants:
     codes: dict[str, Code] = field(default_factory=dict)
     refresh_tokens: dict[str, RefreshToken] = field(default_factory=dict)
     access_tokens: dict[str, AccessToken] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def issue_code(self, request: AuthorizationRequest, user: User) -> str:
         """A code for the redirect."""
@@ -113,7 +115,10 @@ class Grants:
         if code.request.redirect_uri != redirect_uri:
             raise SignInError(500112, redirect_uri=redirect_uri, expected=code.request.redirect_uri)
         _check_verifier(code.request, verifier)
-        code.is_redeemed = True
+        with self._lock:
+            was_redeemed, code.is_redeemed = code.is_redeemed, True
+        if was_redeemed:
+            raise SignInError(54005)
         return code
 
     def issue_refresh_token(self, grant: Grant) -> str:
@@ -129,10 +134,11 @@ class Grants:
             raise SignInError(70000) if value.startswith("1.") else SignInError(9002313, error="invalid_grant")
         if token.grant.app is not app:
             raise SignInError(70000)
-        if strict and token.is_used:
+        with self._lock:  # of two that come at once, one is the second
+            is_back, token.is_used = token.is_used, True
+        if strict and is_back:
             token.grant.revoked_at = token.grant.revoked_at or self.clock()
         self._check_alive(token)
-        token.is_used = True
         return token.grant
 
     def issue_access_token(
