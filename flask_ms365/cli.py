@@ -12,8 +12,10 @@ from sqlalchemy import func, select
 
 from flask_ms365.audit import came_in_by
 from flask_ms365.check.command import check
-from flask_ms365.crypto import generate_key
+from flask_ms365.errors import AppRefused, TokenError
+from flask_ms365.identity.circuit import in_words
 from flask_ms365.jobs.worker import Worker
+from flask_ms365.keys.commands import keys_cli
 from flask_ms365.mailboxes.status import MailboxStatus, all_statuses
 from flask_ms365.models import Mailbox
 from flask_ms365.settings.commands import settings_cli
@@ -32,6 +34,7 @@ def ms365_cli() -> None:
 
 ms365_cli.add_command(settings_cli)
 ms365_cli.add_command(check)
+ms365_cli.add_command(keys_cli)
 
 
 @ms365_cli.command()
@@ -63,13 +66,18 @@ def status(as_json: bool) -> None:
     state = current_state()
     is_on = state.settings.read().is_sync_on
     statuses = all_statuses(state.session, is_on=is_on, now=state.clock())
+    held = state.circuits.what_holds(state.registration)
     if as_json:
-        click.echo(json.dumps({"is_on": is_on, "mailboxes": [each.as_json() for each in statuses]}))
+        mailboxes = [each.as_json() for each in statuses]
+        click.echo(json.dumps({"is_on": is_on, "held": _held_json(held), "mailboxes": mailboxes}))
     else:
         click.echo(f"Emails sync is {'on' if is_on else 'off'}.")
+        if held is not None:
+            click.echo(in_words(held))
         for each in statuses:
             click.echo(_status_line(each))
-    sys.exit(1 if any(each.kind == "bad" for each in statuses) else 0)
+    needs_a_person = isinstance(held, AppRefused) or any(each.kind == "bad" for each in statuses)
+    sys.exit(1 if needs_a_person else 0)
 
 
 @ms365_cli.command()
@@ -80,17 +88,6 @@ def worker() -> None:
     running = Worker(state.job.tick, interval=state.job.interval, told=_tell)  # type: ignore[arg-type]
     state.runner.is_stopping = lambda: running.is_stopping
     running.run()
-
-
-@ms365_cli.group()
-def keys() -> None:
-    """Encryption keys."""
-
-
-@keys.command()
-def generate() -> None:
-    """Print a new key for MS365_ENCRYPTION_KEYS. Keep it as safe as a password."""
-    click.echo(generate_key())
 
 
 def _mailbox_ids(state: State, address: str | None) -> list[int]:
@@ -121,6 +118,12 @@ def _counts(report: RunReport) -> dict[str, Any]:
 def _report_line(report: RunReport) -> str:
     counts = ", ".join(f"{report.changes[change]} {change}" for change in Change)
     return f"{report.address}: {report.result} ({counts}){' ' + report.error if report.error else ''}"
+
+
+def _held_json(held: TokenError | None) -> dict[str, Any] | None:
+    if held is None:
+        return None
+    return {"refused": isinstance(held, AppRefused), "message": held.words, "error": held.error, "code": held.code}
 
 
 def _status_line(each: MailboxStatus) -> str:

@@ -39,19 +39,39 @@ class Keyring:
         """The public names of the keys."""
         return frozenset(self._fernets)
 
+    @property
+    def ordered_ids(self) -> list[str]:
+        """The public names in the order of the ring; the first one's key seals."""
+        return list(self._fernets)
+
+    @property
+    def first(self) -> str:
+        """The public name of the key that seals; raise :exc:`NoEncryptionKey` when the ring is empty."""
+        if not self._fernets:
+            raise NoEncryptionKey
+        return next(iter(self._fernets))
+
     def __repr__(self) -> str:
         return f"<Keyring {' '.join(self._fernets) or 'empty'}>"
 
     def seal(self, value: str, context: str) -> str:
         """Return ``value`` sealed for ``context``; raise :exc:`NoEncryptionKey` when the ring is empty."""
-        if not self._fernets:
-            raise NoEncryptionKey
-        first, fernet = next(iter(self._fernets.items()))
-        token = fernet.encrypt(json.dumps([context, value]).encode())
-        return f"{_PREFIX}.{first}.{token.decode()}"
+        token = self._fernets[self.first].encrypt(json.dumps([context, value]).encode())
+        return f"{_PREFIX}.{self.first}.{token.decode()}"
 
     def open(self, sealed: str, context: str) -> str:
         """Return what :meth:`seal` was given; raise :exc:`KeyMissing` or :exc:`Tampered`, never a wrong value."""
+        sealed_context, value = self._opened(sealed)
+        if sealed_context != context:
+            raise Tampered
+        return value
+
+    def reseal(self, sealed: str) -> str:
+        """Return the same secret for the same place, sealed with the first key; raise as :meth:`open` does."""
+        context, value = self._opened(sealed)
+        return self.seal(value, context)
+
+    def _opened(self, sealed: str) -> tuple[str, str]:
         prefix, _, rest = sealed.partition(".")
         kid, _, token = rest.partition(".")
         if prefix != _PREFIX or not token:
@@ -61,12 +81,10 @@ class Keyring:
         from cryptography.fernet import InvalidToken
 
         try:
-            sealed_context, value = json.loads(self._fernets[kid].decrypt(token.encode()))
+            context, value = json.loads(self._fernets[kid].decrypt(token.encode()))
         except (InvalidToken, ValueError):
             raise Tampered from None
-        if sealed_context != context:
-            raise Tampered
-        return str(value)
+        return str(context), str(value)
 
 
 class Sealed(TypeDecorator[str]):
@@ -81,7 +99,7 @@ class Sealed(TypeDecorator[str]):
         return value
 
 
-def key_id_in(sealed: InstrumentedAttribute[str | None]) -> ColumnElement[str]:
+def key_id_in(sealed: InstrumentedAttribute[str | None] | ColumnElement[Any]) -> ColumnElement[str]:
     """Return what reads, in a query, under which key the secrets of a column were sealed."""
     return func.substr(sealed, len(_PREFIX) + 2, _KEY_ID_LENGTH, type_=String)
 

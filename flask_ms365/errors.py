@@ -10,6 +10,7 @@
     ├── MailboxRefused              a mailbox of the team was not added or not connected
     ├── EncryptionError
     │   ├── NoEncryptionKey         nothing secret can be stored
+    │   ├── Locked                  the database was used with other keys
     │   ├── KeyMissing              sealed under a key that is not in the ring
     │   └── Tampered                sealed for another place, or damaged
     ├── AppendOnly                  an entry of the audit log was about to be changed or deleted
@@ -31,7 +32,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from flask_ms365.words import Words
 
@@ -99,6 +100,20 @@ class NoEncryptionKey(EncryptionError):
         "No encryption key is set, so nothing secret can be stored. "
         'Run "flask ms365 keys generate" and put the result into MS365_ENCRYPTION_KEYS.'
     )
+
+
+class Locked(EncryptionError):
+    """The database was used with keys that are not in the ring: nothing is synced, connected or saved."""
+
+    def __init__(self, key_ids: Sequence[str]) -> None:
+        super().__init__(
+            Words(
+                "Locked: this database was used with the encryption key %(keys)s. Put it back into "
+                "MS365_ENCRYPTION_KEYS; until then nothing is synced, connected or saved, and nothing is lost.",
+                keys=", ".join(key_ids),
+            )
+        )
+        self.key_ids = tuple(key_ids)
 
 
 class KeyMissing(EncryptionError):

@@ -121,6 +121,7 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
             host_checks=host.host_checks,
         ),
         registration=registration,
+        circuits=circuits,
         sign_in=sign_in,
         host_sign_in=HostSignIn(
             session=session,
@@ -159,6 +160,7 @@ def _runner(
         clock=host.clock,
         chores=[
             Reminder(app=app, session=session, settings=settings, clock=host.clock).remind,
+            settings.note_key,
             deletion.chore,
             KeepAlive(
                 app=app,

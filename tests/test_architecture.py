@@ -27,6 +27,7 @@ FORBIDDEN = {
     "permissions": OURS,
     "crypto": f"{OURS}.web {OURS}.jobs {OURS}.sync {OURS}.graph",
     "models": f"flask {OURS}.graph {OURS}.identity requests urllib3 authlib",
+    "keys": f"{OURS}.web {OURS}.jobs {OURS}.sync {OURS}.graph {OURS}.identity {OURS}.mailboxes flask.request",
     "settings": f"{OURS}.web {OURS}.graph {OURS}.sync flask.request",
     "identity": f"{OURS}.web {OURS}.graph {OURS}.sync flask.request",
     "graph": f"flask sqlalchemy {OURS}.models",

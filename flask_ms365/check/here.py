@@ -15,7 +15,7 @@ from flask_ms365.check.span import span
 from flask_ms365.check.subject import Subject
 from flask_ms365.config import LOOPBACK_HOSTS
 from flask_ms365.crypto import key_id_in
-from flask_ms365.errors import EncryptionError, KeyMissing, NoEncryptionKey
+from flask_ms365.errors import EncryptionError, KeyMissing, Locked, NoEncryptionKey
 from flask_ms365.identity.redirect_uri import redirect_uri_problems
 from flask_ms365.models import Connection, Setting, Told, write_transaction
 from flask_ms365.models.base import AnySession
@@ -72,10 +72,16 @@ def settings(subject: Subject) -> Outcome:
     return _cautioned(snapshot, subject.clock()) or passed(_COMPLETE[snapshot.credential_kind])
 
 
+def _lost(snapshot: Snapshot) -> Words:
+    return Words('Is the key lost for good? Run "flask ms365 keys forget %(key)s".', key=snapshot.missing_keys[0])
+
+
 def unopened(subject: Subject) -> Outcome | None:
     """Return what is wrong with the keys, or with the settings' own secrets; cheap with any number of mailboxes."""
     if not subject.keyring:
         return failed(Words("No encryption key is set."), NoEncryptionKey().words)
+    if subject.snapshot.missing_keys:
+        return failed(Locked(subject.snapshot.missing_keys).words, _lost(subject.snapshot), endpoint="settings")
     try:
         for spec in CATALOG:
             subject.snapshot.effective(spec.key)

@@ -29,6 +29,7 @@ from flask_ms365.identity.problems import FLOW_MINUTES, problem
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.scopes import SCOPES, missing_scopes
 from flask_ms365.identity.token_endpoint import TokenPair
+from flask_ms365.keys.canary import keep_canary
 from flask_ms365.models import OAuthFlow, write_transaction
 from flask_ms365.models.base import AnySession
 from flask_ms365.words import as_json
@@ -123,6 +124,7 @@ class SignIn:
             expires_at=now + timedelta(minutes=FLOW_MINUTES),
         )
         with write_transaction(self._session):
+            keep_canary(self._session, self._keyring)
             # outcomes are shown for a day; abandoned starts go with them
             self._session.execute(delete(OAuthFlow).where(OAuthFlow.expires_at < now - timedelta(days=1)))
             self._session.add(flow)

@@ -7,7 +7,7 @@ from flask_ms365.models.base import Base, join_metadata, write_transaction
 from flask_ms365.models.connections import Circuit, Connection, OAuthFlow
 from flask_ms365.models.mail import Attachment, Folder, Message
 from flask_ms365.models.mailboxes import Mailbox, SyncRun
-from flask_ms365.models.settings import Setting, SettingsDraft, SettingsVersion
+from flask_ms365.models.settings import Setting, SettingsDraft, SettingsVersion, lock_version
 
 __all__ = [
     "Attachment",
@@ -27,5 +27,6 @@ __all__ = [
     "SyncRun",
     "Told",
     "join_metadata",
+    "lock_version",
     "write_transaction",
 ]

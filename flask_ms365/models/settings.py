@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, String
+from sqlalchemy import JSON, String, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flask_ms365.crypto import Sealed
-from flask_ms365.models.base import Base
+from flask_ms365.models.base import AnySession, Base
 
 
 class Setting(Base):
@@ -38,6 +39,20 @@ class SettingsVersion(Base):
     confirmed_base_url: Mapped[str | None]
     # key id -> a sealed canary: the keys that this database was used with. Another ring must not write here.
     key_canaries: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+def lock_version(session: AnySession) -> SettingsVersion:
+    """Within a transaction: return the one row, which all saves meet at, and keep others waiting until it ends."""
+    row = session.scalar(select(SettingsVersion).where(SettingsVersion.id == 1).with_for_update())
+    if row is not None:
+        return row
+    try:
+        with session.begin_nested():
+            row = SettingsVersion(id=1, version=0, key_canaries={})
+            session.add(row)
+    except IntegrityError:  # of two first saves at the same instant one finds the other's
+        return lock_version(session)
+    return row
 
 
 class SettingsDraft(Base):

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 
 from flask_ms365.crypto import Keyring
+from flask_ms365.keys.canary import keep_canary
 from flask_ms365.models import SettingsDraft, write_transaction
 from flask_ms365.models.base import AnySession
 from flask_ms365.settings.catalog import CATALOG
@@ -45,6 +46,7 @@ class Drafts:
             expires_at=now + _LIFE,
         )
         with write_transaction(self.session):
+            keep_canary(self.session, self.keyring)
             self.session.execute(delete(SettingsDraft).where(SettingsDraft.expires_at < now))
             self.session.add(draft)
         return draft_id

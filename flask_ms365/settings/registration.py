@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from flask_ms365.errors import NotConfigured
+from flask_ms365.errors import Locked, NotConfigured
 from flask_ms365.identity.allowed_accounts import AllowedAccounts
 from flask_ms365.identity.clouds import CLOUDS
 from flask_ms365.identity.credentials import ClientCertificate, ClientSecret, Credential, FederatedToken
@@ -24,6 +24,8 @@ Clock = Callable[[], datetime]
 def app_registration(settings: Settings, config: Mapping[str, Any]) -> AppRegistration:
     """Return the registration as the settings are now; raise :exc:`NotConfigured` or an EncryptionError."""
     snapshot, clock = settings.read(), settings.clock
+    if snapshot.missing_keys:
+        raise Locked(snapshot.missing_keys)
     registration, key = registration_of(snapshot, config, clock), snapshot.credential_key
     row, previous = snapshot.stored(key), snapshot.previous(key)
     if row is None or previous is None:

@@ -8,12 +8,13 @@ from datetime import datetime
 
 from flask import Flask
 from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from flask_ms365 import audit, signals
 from flask_ms365.crypto import Keyring
 from flask_ms365.errors import EncryptionError, SettingsChanged
-from flask_ms365.models import AuditEvent, Setting, SettingsVersion, write_transaction
+from flask_ms365.keys.canary import keep_canary
+from flask_ms365.models import AuditEvent, Setting, SettingsVersion, lock_version, write_transaction
 from flask_ms365.models.base import AnySession
 from flask_ms365.settings import rules
 from flask_ms365.settings.catalog import spec_of
@@ -45,6 +46,7 @@ class Settings:
         self.clock = clock
         self._after_toggle = after_toggle
         self.deployment = Deployment(app.config)
+        self._is_key_noted = False
 
     def effective(self, key: str) -> Effective:
         """Return the value of ``key`` that holds now, with its source."""
@@ -70,10 +72,11 @@ class Settings:
         """Store overrides and delete those that are to use the default, all or none; return the changed keys.
 
         ``version`` is that of the snapshot the changes were made from. Raise :exc:`InvalidSettings` with a problem for
-        each refused key, or :exc:`SettingsChanged` when somebody else saved since.
+        each refused key, :exc:`SettingsChanged` when somebody else saved since, or :exc:`Locked`.
         """
         with write_transaction(self._session):
-            row = self._lock_version()
+            keep_canary(self._session, self._keyring)
+            row = lock_version(self._session)
             if version is not None and version != row.version:
                 raise SettingsChanged
             before = self.read()
@@ -88,6 +91,18 @@ class Settings:
             row.version += bool(changed)
         self._announce(changed, was_on, is_on, actor)
         return changed
+
+    def note_key(self) -> None:
+        """Leave a canary of the key that seals, once a process; a chore, for keys that are put first without a save."""
+        if self._is_key_noted or not self._keyring:
+            return
+        snapshot = self.read()
+        if snapshot.missing_keys:
+            return
+        if self._keyring.first not in snapshot.key_canaries:
+            with write_transaction(self._session):
+                keep_canary(self._session, self._keyring)
+        self._is_key_noted = True
 
     def changes_since(self, version: int) -> dict[str, TheirChange]:
         """Return what was saved after ``version``, by setting: from before the first such save to after the last.
@@ -111,12 +126,13 @@ class Settings:
         """Within a transaction: keep saves waiting until it ends, and return the version that holds till then."""
         held = select(SettingsVersion.version).with_for_update(read=True)
         version = self._session.scalar(held)
-        return self._first_version().version if version is None else version
+        return lock_version(self._session).version if version is None else version
 
     def confirm_base_url(self, url: str, *, actor: str | None = None) -> None:
         """Keep the address that an admin said people use; it fixes the redirect URI."""
         with write_transaction(self._session):
-            row = self._lock_version()
+            keep_canary(self._session, self._keyring)
+            row = lock_version(self._session)
             row.confirmed_base_url = url
             row.version += 1
             audit.record(self._session, "base_url.confirmed", at=self.clock(), actor=actor, target=url)
@@ -168,20 +184,6 @@ class Settings:
         except EncryptionError:
             return {}
         return {key: self._keyring.seal(str(old), after.previous_context(key))} if old and old != new else {}
-
-    def _lock_version(self) -> SettingsVersion:
-        row = self._session.scalar(select(SettingsVersion).where(SettingsVersion.id == 1).with_for_update())
-        return row if row is not None else self._first_version()
-
-    def _first_version(self) -> SettingsVersion:
-        """Make the row that all saves meet at; of two first saves at the same instant one finds the other's."""
-        try:
-            with self._session.begin_nested():
-                row = SettingsVersion(id=1, version=0)
-                self._session.add(row)
-        except IntegrityError:
-            return self._lock_version()
-        return row
 
     def _audit(self, before: Snapshot, after: Snapshot, key: str, actor: str | None, version: int) -> None:
         told = {

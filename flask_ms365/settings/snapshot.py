@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from flask_ms365.crypto import Keyring
 from flask_ms365.errors import EncryptionError
+from flask_ms365.keys.canary import missing_keys
 from flask_ms365.models import Setting, SettingsVersion
 from flask_ms365.settings.catalog import HELD_IN, spec_of
 from flask_ms365.settings.deployment import Deployment
@@ -41,6 +43,16 @@ class Snapshot:
     def version(self) -> int:
         """Grows with every save."""
         return self._version.version if self._version else 0
+
+    @property
+    def key_canaries(self) -> Mapping[str, Any]:
+        """The keys that this database was used with: see ``keys/canary.py``."""
+        return (self._version.key_canaries if self._version else None) or {}
+
+    @property
+    def missing_keys(self) -> list[str]:
+        """The ids of keys that the ring lacks; while there are any, everything is locked."""
+        return missing_keys(self.key_canaries, self._keyring)
 
     @property
     def confirmed_base_url(self) -> str | None:

@@ -24,6 +24,7 @@ from flask_ms365.errors import (
     EncryptionError,
     GraphError,
     LeaseLost,
+    Locked,
     MS365Error,
     NotConfigured,
     SignInNeeded,
@@ -87,8 +88,11 @@ class Runner:
     def tick(self) -> TickReport:
         """Run what is due now, one mailbox after the other."""
         self.beat()
-        if not self.settings.read().is_sync_on:
+        snapshot = self.settings.read()
+        if not snapshot.is_sync_on:
             return TickReport(is_on=False)
+        if snapshot.missing_keys:  # told on the pages, by the check and to monitoring: not once a mailbox
+            return TickReport(is_on=True)
         due = due_mailboxes(self.session, shared_now(self.session, self.clock()), limit=_AT_A_TICK)
         random.shuffle(due)  # two workers that tick together should not meet at every mailbox
         runs = [self.run(mailbox_id, only_due=True) for mailbox_id in due if not self.is_stopping()]
@@ -97,8 +101,12 @@ class Runner:
     def run(self, mailbox_id: int, *, only_due: bool = False) -> RunReport:
         """Sync one mailbox if the toggle is on and nobody else has it."""
         report = RunReport(mailbox_id=mailbox_id, address=self._address(mailbox_id))
-        if not self.settings.read().is_sync_on:
+        snapshot = self.settings.read()
+        if not snapshot.is_sync_on:
             report.result = Result.SWITCHED_OFF
+            return report
+        if snapshot.missing_keys:
+            report.result, report.error = Result.LOCKED, str(Locked(snapshot.missing_keys))
             return report
         lease = self._claim(mailbox_id, only_due=only_due)
         if lease is None:
@@ -199,14 +207,20 @@ class Runner:
         """Return what the mailbox's row says after a run: how it is, and when to look again."""
         if report.result in _INNOCENT:
             return {"next_due_at": now}
+        interval = self._interval()
         if report.is_held:  # not this mailbox's failure, and not all come back at the same moment
-            return {"next_due_at": now + timedelta(seconds=(report.retry_after or 0.0) * random.uniform(1.0, 1.1))}
+            rest = timedelta(seconds=(report.retry_after or 0.0) * random.uniform(1.0, 1.1))
+            return {"next_due_at": now + min(rest, interval)}
         if report.result is Result.DONE:
             success = {"last_success_at": self.clock(), "last_error": None, "last_error_code": None, "fail_count": 0}
-            return {"next_due_at": now + self._interval(), "last_result": str(report.result), **success}
-        seconds = backoff(fail_count, base=_BACKOFF_BASE, cap=_BACKOFF_CAP)
+            return {"next_due_at": now + interval, "last_result": str(report.result), **success}
+        rest = timedelta(
+            seconds=max(backoff(fail_count, base=_BACKOFF_BASE, cap=_BACKOFF_CAP), report.retry_after or 0.0)
+        )
+        if report.result is Result.APP_REFUSED:  # the circuit spares Microsoft; who mends the settings waits for mail
+            rest = min(rest, interval)
         outcome: dict[str, Any] = {
-            "next_due_at": now + timedelta(seconds=max(seconds, report.retry_after or 0.0)),
+            "next_due_at": now + rest,
             "fail_count": fail_count + 1,
             "last_result": str(report.result),
             "last_error": report.error,

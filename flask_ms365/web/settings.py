@@ -10,7 +10,8 @@ from flask.typing import ResponseReturnValue
 
 from flask_ms365.check import StepResult
 from flask_ms365.check.runs import Run
-from flask_ms365.errors import EncryptionError, InvalidSettings, NoEncryptionKey, NotConfigured, SettingsChanged
+from flask_ms365.errors import EncryptionError, InvalidSettings, Locked, NoEncryptionKey, NotConfigured, SettingsChanged
+from flask_ms365.identity.circuit import in_words
 from flask_ms365.settings import CATALOG, USE_DEFAULT, Changes, spec_of
 from flask_ms365.settings.registration import registration_of
 from flask_ms365.settings.snapshot import Snapshot
@@ -18,6 +19,7 @@ from flask_ms365.state import State, current_state
 from flask_ms365.web.check import present_address
 from flask_ms365.web.conflict import Conflict, conflict_with
 from flask_ms365.web.forms import CsrfForm, posted, posted_changes, settings_form
+from flask_ms365.web.held import kind_of, what_holds
 from flask_ms365.web.redirect_uri import present_base_url, redirect_uri
 from flask_ms365.web.setting_fields import Choice, field_views
 from flask_ms365.web.snapshot import current_snapshot, fresh_snapshot
@@ -171,6 +173,10 @@ def _standing_notices(state: State, snapshot: Snapshot) -> list[Notice]:
         text = NoEncryptionKey().args[0]
         notices.append(Notice(kind="bad", title=Words("No encryption key is set"), text=text))
     notices.extend(_locked_secrets(snapshot))
+    held = what_holds(state)
+    if held is not None:
+        step = Words("The connection check says what to do.")
+        notices.append(Notice(kind=kind_of(held), title=Words("The sync waits"), text=in_words(held), next_step=step))
     if state.hook_problem:
         title = Words("Saved, but the sync may start late")
         notices.append(Notice(kind="warn", title=title, text=state.hook_problem))
@@ -184,6 +190,8 @@ def _is_saved(snapshot: Snapshot) -> bool:
 
 def _locked_secrets(snapshot: Snapshot) -> list[Notice]:
     """Tell of secrets that are stored and cannot be opened; nothing overwrites them but a new value."""
+    if snapshot.missing_keys:
+        return [Notice(kind="bad", title=Words("Locked"), text=Locked(snapshot.missing_keys).words)]
     notices = []
     for spec in CATALOG:
         if spec.is_secret:

@@ -90,6 +90,8 @@ def _confirmed(
                 changes, version=request.form.get("version", -1, type=int), actor=current_state().current_user_id()
             )
             return redirect(url_for(".settings", saved=fresh_snapshot().version), 303)
+        except EncryptionError as exc:
+            notices = [_refused(exc.words)]
         except InvalidSettings as exc:
             notices = [_refused(problem) for problem in exc.problems.values()]
         except SettingsChanged:

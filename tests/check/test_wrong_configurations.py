@@ -128,7 +128,7 @@ WRONG = (
         name="the encryption key was lost",
         arrange=restarted(MS365_ENCRYPTION_KEYS=generate_key()),
         step="keyring",
-        says="needs the encryption key",
+        says="was used with the encryption key",
     ),
     Wrong(
         name="no encryption key is set",

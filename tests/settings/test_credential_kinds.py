@@ -110,8 +110,9 @@ def test_only_the_credential_of_the_chosen_kind_is_missed(
 def test_a_federated_credential_is_missed_where_the_deployment_no_longer_names_its_file(
     make_host: HostFactory, token_file: str
 ) -> None:
-    save(make_host(MS365_FEDERATED_TOKEN_FILE=token_file), {**CREDENTIALS, "credential": "federated"})
-    host = make_host()
+    before = make_host(MS365_FEDERATED_TOKEN_FILE=token_file)
+    save(before, {**CREDENTIALS, "credential": "federated"})
+    host = make_host(MS365_ENCRYPTION_KEYS=before.app.config["MS365_ENCRYPTION_KEYS"])
     assert missing(host) == ["credential"]
     with pytest.raises(NotConfigured, match="Credential is missing"):
         credential(host)

@@ -132,14 +132,13 @@ def test_without_an_encryption_key_it_is_refused_beside_its_field(tmp_path: Path
     assert error_beside(page, "client_secret") == ""
 
 
-def test_with_another_key_the_page_says_so_and_takes_a_new_one(tmp_path: Path) -> None:
+def test_with_another_key_the_page_says_so_and_takes_no_new_one(tmp_path: Path) -> None:
     first = bare_host(tmp_path, MS365_ENCRYPTION_KEYS=generate_key())
     upload(first.visitor(), certificate(), **WITHOUT_SECRET)
     host = bare_host(tmp_path, MS365_ENCRYPTION_KEYS=generate_key())
     page = host.visitor().get(SETTINGS).text
-    assert ("Client Certificate cannot be read" in page, state_of(page)[:6]) == (True, "Stored")
-    upload(host.visitor(), certificate("Next"))
-    assert effective(host) == certificate("Next")
+    assert ("Locked: this database" in page, state_of(page)[:6]) == (True, "Stored")
+    assert "Locked: this database" in upload(host.visitor(), certificate("Next")).text
 
 
 def test_one_of_the_deployment_is_described(make_host: HostFactory) -> None:
