@@ -16,6 +16,7 @@ from flask_ms365.words import Words
 if TYPE_CHECKING:
     from flask_ms365.check.runs import Check
     from flask_ms365.crypto import Keyring
+    from flask_ms365.identity.circuit import Circuits
     from flask_ms365.identity.host_sign_in import HostSignIn
     from flask_ms365.identity.registration import AppRegistration
     from flask_ms365.identity.sign_in import SignIn
@@ -40,6 +41,7 @@ class State:
     keyring: Keyring
     settings: Settings
     registration: Callable[[], AppRegistration]
+    circuits: Circuits
     drafts: Drafts
     check: Check
     sign_in: SignIn

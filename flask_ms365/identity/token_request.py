@@ -127,8 +127,11 @@ def _said(answer: Response) -> dict[str, Any]:
 
 
 def _wait(answer: Response) -> float | None:
-    """Return the seconds to wait that a busy service names; None where it is not busy, or names none."""
-    return retry_after(answer.headers.get("Retry-After")) if answer.status_code in (429, 503) else None
+    """Return the seconds to wait that a busy service names; None where it names none, and does not slow us down."""
+    if answer.status_code not in (429, 503):
+        return None
+    seconds = retry_after(answer.headers.get("Retry-After"))
+    return 0.0 if seconds is None and answer.status_code == 429 else seconds
 
 
 def _unexpected(exc: Exception) -> TokenUnavailable:

@@ -104,7 +104,7 @@ class Tokens:
         return self._refresh(
             connection,
             owner,
-            lambda: self._circuits.ask(app, lambda: _refreshed(connection, there, refresh_token, claims)),
+            lambda: self._circuits.ask(there, lambda: _refreshed(connection, there, refresh_token, claims)),
         )
 
     def _read(self, connection_id: int) -> Row[Any]:

@@ -10,6 +10,7 @@ from flask import render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_ms365.errors import EncryptionError, NoEncryptionKey
+from flask_ms365.identity.circuit import in_words
 from flask_ms365.mailboxes.proofs import last_check
 from flask_ms365.mailboxes.status import WORDS
 from flask_ms365.mailboxes.summary import MOST_COUNTED, Activity, Summary, read_activity
@@ -17,6 +18,7 @@ from flask_ms365.settings import spec_of
 from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.state import State, current_state
 from flask_ms365.web.expiry import current_expiry, replace_url
+from flask_ms365.web.held import kind_of, what_holds
 from flask_ms365.web.redirect_uri import redirect_uri
 from flask_ms365.web.setup_steps import present_check
 from flask_ms365.web.snapshot import current_snapshot, current_summary
@@ -37,7 +39,7 @@ class Need:
 
 
 def overview() -> ResponseReturnValue:
-    """Show how everything is; six statements, whatever number of mailboxes there are."""
+    """Show how everything is; seven statements at most, whatever number of mailboxes there are."""
     state, snapshot, summary = current_state(), current_snapshot(), current_summary()
     activity = read_activity(state.session)
     return render_template(
@@ -119,6 +121,9 @@ def _engine_needs(state: State, snapshot: Snapshot, activity: Activity) -> Itera
     check, link = present_check(snapshot, last_check(state.session)), Words("Connection check")
     if check is not None and "failed" in check.states.values():
         yield Need(kind="bad", text=Words("The last connection check failed"), link=link, url=url_for(".check"))
+    held = what_holds(state)
+    if held is not None:
+        yield Need(kind=kind_of(held), text=in_words(held), link=link, url=url_for(".check"))
     if state.hook_problem:
         yield Need(kind="warn", text=state.hook_problem, link=link, url=url_for(".check"))
     silent_since = _silent_since(snapshot, activity, state.clock())

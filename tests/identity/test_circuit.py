@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import func, insert, select
 
 from flask_ms365 import signals
+from flask_ms365.errors import AppRefused
 from flask_ms365.models import Circuit, Connection, Mailbox, SyncRun
-from flask_ms365.simulator import App, Simulator
+from flask_ms365.simulator import App, Simulator, User
 from flask_ms365.sync.report import Result
 from tests.conftest import Clock, Host
 from tests.identity.conftest import session_of
@@ -112,8 +114,7 @@ def test_once_it_works_again_all_go_on(many: Host, simulator: Simulator, registr
     registration.is_enabled = True
     clock.advance(minutes=3)
     assert tick(many) == [Result.DONE] * MAILBOXES
-    with many.app.app_context():
-        assert session_of(many).scalar(select(func.count()).select_from(Circuit)) == 0
+    assert circuits(many) == 0
 
 
 def test_another_secret_begins_with_a_closed_circuit(many: Host, simulator: Simulator, registration: App) -> None:
@@ -124,12 +125,17 @@ def test_another_secret_begins_with_a_closed_circuit(many: Host, simulator: Simu
         assert many.ms365.sync_mailbox(2).result is Result.DONE
 
 
-def test_tokens_that_are_still_good_go_on_serving(connected: Host, registration: App, simulator: Simulator) -> None:
+def test_tokens_that_are_still_good_go_on_serving(
+    many: Host, registration: App, simulator: Simulator, clock: Clock
+) -> None:
+    """What is renewed early is not lost while the app is refused: it serves until it ends."""
+    with many.app.app_context():
+        many.ms365.sync_mailbox(2)
     registration.expire_secret()
-    with connected.app.app_context():
-        state = connected.app.extensions["ms365.state"]
-        state.connect.clients.tokens._circuits._open(circuit_id(state), refusal())
-        assert connected.ms365.sync_mailbox(1).result is Result.DONE
+    tick(many)
+    clock.advance(minutes=56)
+    with many.app.app_context():
+        assert many.ms365.sync_mailbox(2).result is Result.DONE
 
 
 def test_a_busy_service_is_left_alone_for_as_long_as_it_says(many: Host, simulator: Simulator, clock: Clock) -> None:
@@ -149,13 +155,82 @@ def test_trouble_without_a_time_to_wait_is_each_mailboxs_own(many: Host, simulat
     assert (results.count(Result.UNAVAILABLE), results.count(Result.DONE)) == (1, MAILBOXES - 1)
 
 
-def circuit_id(state: Any) -> str:
-    from flask_ms365.identity.circuit import _id
+def test_being_slowed_down_without_a_time_holds_all_for_a_while(
+    many: Host, held: list[Any], simulator: Simulator, clock: Clock
+) -> None:
+    """Fault 24: a 429 is about the app, and waits grow while it goes on."""
+    simulator.fail_next(r"/oauth2/v2\.0/token$", 429, {"error": "temporarily_unavailable"}, times=None)
+    for minutes in (0, 1, 2, 4):
+        clock.advance(minutes=minutes)
+        tick(many)
+    assert (asked(simulator), len(held)) == (4, 1)
 
-    return _id(state.registration())
+
+def test_a_grant_that_is_dead_shows_that_the_app_is_heard_again(
+    many: Host, simulator: Simulator, registration: App, ana: User, clock: Clock
+) -> None:
+    registration.is_enabled = False
+    tick(many)
+    registration.is_enabled = True
+    simulator.revoke(ana)
+    clock.advance(minutes=3)
+    assert set(tick(many)) == {Result.SIGN_IN_NEEDED}
+    assert circuits(many) == 0
 
 
-def refusal() -> Any:
-    from flask_ms365.errors import AppRefused
+def test_many_who_are_refused_at_once_count_as_one(many: Host, held: list[Any]) -> None:
+    with many.app.app_context():
+        state = many.app.extensions["ms365.state"]
 
-    return AppRefused(error="invalid_client")
+        def refused_after_another() -> str:
+            with pytest.raises(AppRefused):
+                state.circuits.ask(state.registration(), refused)
+            return refused()
+
+        with pytest.raises(AppRefused):
+            state.circuits.ask(state.registration(), refused_after_another)
+        assert session_of(many).scalar(select(Circuit.fail_count)) == 1
+    assert len(held) == 1
+
+
+def test_a_tenant_that_threw_the_app_out_stops_no_other(many: Host, simulator: Simulator, clock: Clock) -> None:
+    """In an app for several tenants, what one of them refuses is not the others' business."""
+    with many.app.app_context():
+        state = many.app.extensions["ms365.state"]
+        elsewhere = replace(state.registration(), tenant="22222222-3333-4444-8555-666666666666")
+        with pytest.raises(AppRefused):
+            state.circuits.ask(elsewhere, refused)
+        assert many.ms365.sync_mailbox(2).result is Result.DONE
+
+
+def test_what_was_refused_long_ago_is_forgotten(many: Host, registration: App, clock: Clock) -> None:
+    registration.expire_secret()
+    tick(many)
+    with many.app.app_context():
+        many.ms365.settings.save({"client_secret": registration.add_secret(expired=True)}, actor="ana")
+    clock.advance(days=8)
+    tick(many)
+    assert circuits(many) == 1
+
+
+def test_corrected_settings_are_noticed_at_the_next_interval(
+    many: Host, simulator: Simulator, registration: App, clock: Clock
+) -> None:
+    """However long it went on, and for those too that found it out."""
+    registration.expire_secret()
+    for _ in range(30):
+        clock.advance(minutes=6)
+        tick(many)
+    with many.app.app_context():
+        many.ms365.settings.save({"client_secret": registration.add_secret()}, actor="ana")
+    clock.advance(minutes=6)
+    assert tick(many) == [Result.DONE] * MAILBOXES
+
+
+def refused() -> str:
+    raise AppRefused(error="unauthorized_client")
+
+
+def circuits(host: Host) -> int:
+    with host.app.app_context():
+        return int(session_of(host).scalar(select(func.count()).select_from(Circuit)))
