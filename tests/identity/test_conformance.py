@@ -90,7 +90,7 @@ def test_oidcc_client_test_idtoken_sig_rs256(begun: SignInBegun) -> None:
 
 
 def test_oidcc_client_test_idtoken_sig_none(begun: SignInBegun) -> None:
-    """Fault 16: an unsigned token is refused, even where discovery lists ``none``."""
+    """fault 16: an unsigned token is refused, even where discovery lists ``none``."""
     tenant = f"{begun.simulator.url}/{begun.simulator.tenant_id}"
     listed = {
         "issuer": f"{tenant}/v2.0",
@@ -257,7 +257,7 @@ def test_times_that_are_no_numbers_are_refused(begun: SignInBegun) -> None:
 
 
 def test_two_sign_ins_in_a_row_are_each_held_to_the_issuer(begun: SignInBegun) -> None:
-    """Fault 15: options that a first use empties let the second one through."""
+    """fault 15: options that a first use empties let the second one through."""
     hostile = begun.signed(iss="https://login.evil.example/x/v2.0")
     refused(begun, "another tenant", id_token=hostile)
     second = again(begun)

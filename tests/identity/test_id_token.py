@@ -38,6 +38,10 @@ def test_a_good_one_connects(begun: SignInBegun) -> None:
         ({"exp": None}, "how long it is valid"),
         ({"iat": None}, "how long it is valid"),
         ({"exp": "tomorrow"}, "how long it is valid"),
+        ({"exp": True}, "how long it is valid"),
+        ({"iat": float("nan")}, "how long it is valid"),
+        ({"nbf": float("inf")}, "how long it is valid"),
+        # fault 14, with the two tests below
         ({"tid": None}, "names no tenant"),
         ({"tid": "contoso.example"}, "names no tenant"),
         ({"tid": ["x"]}, "names no tenant"),
