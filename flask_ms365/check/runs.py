@@ -143,8 +143,9 @@ class Check:
         """Return the states of what mail needs here, by name; nobody outside is asked."""
         try:
             subject = self.subject(None)
-            # a sync that is off needs no more than the database
-            steps = READINESS if subject.snapshot.is_sync_on else READINESS[-1:]
+            # a sync that is off needs no more than the database, but keys that are wrong are wrong all the same
+            is_needed = subject.snapshot.is_sync_on or subject.snapshot.missing_keys
+            steps = READINESS if is_needed else READINESS[-1:]
         except SQLAlchemyError:
             return {"database": "failed"}
         return {step.name: run_step(step, subject, ()).outcome.state for step in steps}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from flask_ms365.errors import Locked, NotConfigured
+from flask_ms365.errors import NotConfigured
 from flask_ms365.identity.allowed_accounts import AllowedAccounts
 from flask_ms365.identity.clouds import CLOUDS
 from flask_ms365.identity.credentials import ClientCertificate, ClientSecret, Credential, FederatedToken
@@ -24,8 +25,7 @@ Clock = Callable[[], datetime]
 def app_registration(settings: Settings, config: Mapping[str, Any]) -> AppRegistration:
     """Return the registration as the settings are now; raise :exc:`NotConfigured` or an EncryptionError."""
     snapshot, clock = settings.read(), settings.clock
-    if snapshot.missing_keys:
-        raise Locked(snapshot.missing_keys)
+    snapshot.refuse_if_locked()
     registration, key = registration_of(snapshot, config, clock), snapshot.credential_key
     row, previous = snapshot.stored(key), snapshot.previous(key)
     if row is None or previous is None:
@@ -44,10 +44,15 @@ def registration_of(snapshot: Snapshot, config: Mapping[str, Any], clock: Clock)
         raise NotConfigured(
             Words("Microsoft 365 is not set up yet: %(label)s is missing on the settings page.", label=missing[0])
         )
-    client_id, tenant, cloud = (str(snapshot.effective(key).value) for key in ("client_id", "tenant_id", "cloud"))
+    return replace(without_credential(snapshot, config), credential=credential_of(snapshot, clock))
+
+
+def without_credential(snapshot: Snapshot, config: Mapping[str, Any]) -> AppRegistration:
+    """Return as much of the registration as links need: consent is asked for before there is a credential."""
+    client_id, tenant, cloud = (str(snapshot.effective(key).value or "") for key in ("client_id", "tenant_id", "cloud"))
     return AppRegistration(
         client_id=client_id,
-        credential=credential_of(snapshot, clock),
+        credential=None,
         tenant=tenant,
         authority=config["MS365_AUTHORITY_URL"] or CLOUDS[cloud].login,
         graph=config["MS365_GRAPH_URL"] or CLOUDS[cloud].graph,

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask_ms365.crypto import Keyring
 from flask_ms365.errors import EncryptionError
-from flask_ms365.keys.canary import missing_keys
+from flask_ms365.keys.canary import missing_keys, refuse_if_locked
 from flask_ms365.models import Setting, SettingsVersion
 from flask_ms365.settings.catalog import HELD_IN, spec_of
 from flask_ms365.settings.deployment import Deployment
@@ -53,6 +53,10 @@ class Snapshot:
     def missing_keys(self) -> list[str]:
         """The ids of keys that the ring lacks; while there are any, everything is locked."""
         return missing_keys(self.key_canaries, self._keyring)
+
+    def refuse_if_locked(self) -> None:
+        """Raise :exc:`~flask_ms365.errors.Locked` where the ring lacks a key."""
+        refuse_if_locked(self.key_canaries, self._keyring)
 
     @property
     def confirmed_base_url(self) -> str | None:

@@ -80,6 +80,7 @@ def _setup_needs(state: State, snapshot: Snapshot) -> Iterator[Need]:
         text = Words("%(label)s is missing", label=spec_of(key).label)
         yield Need(kind="bad", text=text, link=Words("Enter it"), url=f"{settings}#{key}-value")
     try:
+        snapshot.refuse_if_locked()
         snapshot.effective(snapshot.credential_key)
     except EncryptionError as exc:
         yield Need(kind="bad", text=exc.words, link=Words("Settings"), url=settings)

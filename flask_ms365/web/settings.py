@@ -56,14 +56,15 @@ def _save_and_check(state: State, snapshot: Snapshot, form: CsrfForm) -> Respons
     """Ask Microsoft first; what does not work there is saved only when the admin says so."""
     changes = posted_changes(posted(), snapshot)
     try:
-        registration = registration_of(state.settings.candidate(changes), current_app.config, state.clock)
+        candidate = state.settings.candidate(changes)
+        registration = registration_of(candidate, current_app.config, state.clock)
     except InvalidSettings as exc:
         return _page(snapshot, form, problems=exc.problems)
     except (NotConfigured, EncryptionError) as exc:
         return _page(snapshot, form, notices=[_not_saved(exc.args[0])])
     failure = state.check.first_failure(registration)
     if failure is not None:
-        return _failed_check(state, form, changes, failure)
+        return _failed_check(state, form, candidate.changes, failure)
     refusal = _store(state, changes, _version(form))
     return refusal or redirect(url_for(".check", run=_run_check(state).id), 303)
 
@@ -77,14 +78,17 @@ def _failed_check(state: State, form: CsrfForm, changes: Changes, failure: StepR
     user_id, notices = state.current_user_id() or "", []
     try:
         draft = state.drafts.keep(changes, version=_version(form), user_id=user_id)
-    except NoEncryptionKey as exc:
+    except EncryptionError as exc:
         draft, notices = None, [_not_saved(exc.args[0])]
     return _page(fresh_snapshot(), form, notices=notices, failed_check={"outcome": failure.outcome, "draft": draft})
 
 
 def _save_anyway(state: State, snapshot: Snapshot, form: CsrfForm) -> ResponseReturnValue:
     """Save what the check refused."""
-    taken = state.drafts.take(request.form.get("draft", ""), user_id=state.current_user_id() or "")
+    try:
+        taken = state.drafts.take(request.form.get("draft", ""), user_id=state.current_user_id() or "")
+    except EncryptionError as exc:
+        return _page(snapshot, settings_form(snapshot, {}), notices=[_not_saved(exc.words)])
     if taken is None:
         return _page(snapshot, settings_form(snapshot, {}), notices=[_not_saved(Words("Enter the new values again."))])
     changes, version = taken

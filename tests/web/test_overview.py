@@ -136,7 +136,7 @@ def test_missing_settings_are_named(make_host: HostFactory) -> None:
 
 def test_a_secret_of_another_key_is_told(well: Host, make_host: HostFactory) -> None:
     (text,) = needs(make_host(MS365_ENCRYPTION_KEYS=generate_key()))
-    assert "needs the encryption key" in text
+    assert "Locked: this database was used with the encryption key" in text
 
 
 def test_a_guessed_redirect_uri_is_told(make_host: HostFactory) -> None:
