@@ -60,6 +60,8 @@ def provider() -> Iterator[Provider]:
         assert process.stdin is not None
         assert process.stdout is not None
         made.url = process.stdout.readline().decode().strip()
+        if not made.url:
+            missing("oidc-provider does not start (it needs Node.js 20 or newer)")
         yield made
         process.stdin.close()
 
