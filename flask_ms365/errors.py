@@ -139,10 +139,23 @@ class AppendOnly(MS365Error):
 
 
 class SignInFailed(MS365Error):
-    """A sign-in ended without a connection. ``check`` names what it did not pass."""
+    """A sign-in ended without a connection. ``check`` names what it did not pass.
 
-    def __init__(self, check: str, message: str, *, next_step: str = "", code: str = "", trace: str = "") -> None:
+    ``seen`` is who signed in (tid, oid, upn), where it was somebody else than expected.
+    """
+
+    def __init__(
+        self,
+        check: str,
+        message: str,
+        *,
+        next_step: str = "",
+        code: str = "",
+        trace: str = "",
+        seen: tuple[str, str, str] | None = None,
+    ) -> None:
         super().__init__(message)
+        self.seen = seen
         self.check = check
         self.next_step = next_step
         self.code = code

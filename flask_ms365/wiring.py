@@ -108,6 +108,7 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
         "wake": lambda mailbox_id: current_state().wake(mailbox_id),
     }
     deletion = Deletion(session=session, clock=clock)
+    disconnect = Disconnect(app=app, session=session, clock=clock, deletion=deletion)
     runner = _runner(app, session, settings, clients, host, deletion)
     return State(
         session=session,
@@ -131,9 +132,9 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
             handlers=host.sign_in_handlers,
             clock=clock,
         ),
-        connect=Connect(**connecting),
+        connect=Connect(**connecting, let_go=partial(_let_go, disconnect)),
         mailboxes=SystemMailboxes(**connecting),
-        disconnect=Disconnect(app=app, session=session, clock=clock, deletion=deletion),
+        disconnect=disconnect,
         runner=runner,
         hook=host.job_hook or hook_from_config(app),
         job=EmailSyncJob(id=JOB_ID, interval=TICK, tick=_tick(app, runner)),
@@ -142,6 +143,10 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
         current_user_id=_as_text(host.current_user_id) if host.current_user_id else flask_login_user_id,
         directory=host.directory,
     )
+
+
+def _let_go(disconnect: Disconnect, mailbox_id: int, user_id: str) -> None:
+    disconnect.disconnect(mailbox_id, keep_mail=True, actor=user_id)
 
 
 def _tell_refusal(app: Flask, error: TokenError) -> None:

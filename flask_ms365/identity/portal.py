@@ -5,6 +5,7 @@ The addresses are not a documented interface: a portal that no longer knows one 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
@@ -50,7 +51,9 @@ def portal_url(page: str, cloud: Cloud, client_id: str = "") -> str:
     return f"{cloud.portal}/#view/{path}"
 
 
-def admin_consent_url(registration: AppRegistration, redirect_uri: str, state: str | None = None) -> str:
+def admin_consent_url(
+    registration: AppRegistration, redirect_uri: str, *, state: str | None = None, scopes: Iterable[str] = SCOPES
+) -> str:
     """Return the link with which an admin allows the app for everybody in the tenant.
 
     Where the settings name no tenant it is ``organizations``: Microsoft then takes the one of the admin who signs in.
@@ -58,7 +61,7 @@ def admin_consent_url(registration: AppRegistration, redirect_uri: str, state: s
     tenant = registration.tenant
     if tenant in {"", "common", "consumers"}:
         tenant = "organizations"
-    query = {"client_id": registration.client_id, "scope": " ".join(SCOPES), "redirect_uri": redirect_uri}
+    query = {"client_id": registration.client_id, "scope": " ".join(scopes), "redirect_uri": redirect_uri}
     if state is not None:
         query["state"] = state
     return f"{registration.authority}/{quote(tenant, safe='')}/v2.0/adminconsent?{urlencode(query, quote_via=quote)}"

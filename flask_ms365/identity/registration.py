@@ -34,7 +34,7 @@ class AppRegistration:
     @property
     def fingerprint(self) -> str:
         """What a flow must find unchanged when it comes back."""
-        return hashlib.sha256(f"{self.authority}|{self.tenant}|{self.client_id}".encode()).hexdigest()
+        return hashlib.sha256(f"{self.authority}|{self.graph}|{self.tenant}|{self.client_id}".encode()).hexdigest()
 
     @property
     def authorize_url(self) -> str:

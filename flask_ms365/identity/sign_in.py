@@ -17,6 +17,7 @@ from enum import Enum
 
 from sqlalchemy import delete, select, update
 
+from flask_ms365 import audit
 from flask_ms365.crypto import Keyring
 from flask_ms365.errors import SignInFailed, TokenError
 from flask_ms365.identity import token_endpoint
@@ -25,14 +26,14 @@ from flask_ms365.identity.clouds import is_same_service, origin_of
 from flask_ms365.identity.id_token import Account, Identity, verify_id_token
 from flask_ms365.identity.keys import SigningKeys
 from flask_ms365.identity.portal import admin_consent_url
-from flask_ms365.identity.problems import FLOW_MINUTES, problem
+from flask_ms365.identity.problems import FLOW_MINUTES, PROBLEMS, problem
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.scopes import SCOPES, missing_scopes
 from flask_ms365.identity.token_endpoint import TokenPair
 from flask_ms365.keys.canary import keep_canary
 from flask_ms365.models import OAuthFlow, write_transaction
 from flask_ms365.models.base import AnySession
-from flask_ms365.words import as_json
+from flask_ms365.words import Words, as_json
 
 _LONGEST = 4096  # a code has been seen at 2 KB; more than this is not from Microsoft
 
@@ -129,7 +130,8 @@ class SignIn:
             self._session.execute(delete(OAuthFlow).where(OAuthFlow.expires_at < now - timedelta(days=1)))
             self._session.add(flow)
         if purpose is Purpose.CONSENT:
-            return Started(url=admin_consent_url(registration, redirect_uri, state), binding=binding)
+            url = admin_consent_url(registration, redirect_uri, state=state, scopes=scopes)
+            return Started(url=url, binding=binding)
         url = token_endpoint.authorize_url(
             registration,
             redirect_uri=redirect_uri,
@@ -194,9 +196,17 @@ class SignIn:
             )
         except TokenError as exc:
             raise SignInFailed(exc.error or "token", exc.words, code=exc.code, trace=exc.trace) from None
-        if any(scope.startswith("Mail.") for scope in missing_scopes(tokens.scopes, flow.scopes)):
-            raise problem("scope")
+        _check_scopes(tokens.scopes, flow.scopes)
         return SignedIn(flow=flow, registration=app, identity=identity, tokens=tokens)
+
+    def consented(self, flow: OAuthFlow, args: Mapping[str, list[str]]) -> None:
+        """Keep that an admin allowed the app, after :meth:`accept`. Which tenant it was, anybody could have written."""
+        if args.get("admin_consent", [""])[0].lower() != "true":
+            raise problem("malformed")
+        with write_transaction(self._session):
+            given = update(OAuthFlow).where(OAuthFlow.id == flow.id).values(problem={}, code_verifier=None)
+            self._session.execute(given.execution_options(synchronize_session=False))
+            audit.record(self._session, "consent.given", at=self._clock(), actor=flow.user_id)
 
     def failed(self, flow: OAuthFlow, error: SignInFailed) -> None:
         """Use a flow up and keep why it ended, for the page that tells it to the user who began."""
@@ -206,6 +216,7 @@ class SignIn:
             "next_step": as_json(error.next_step),
             "code": error.code,
             "trace": error.trace,
+            "seen": error.seen,
         }
         ended = update(OAuthFlow).where(OAuthFlow.id == flow.id, OAuthFlow.problem.is_(None))
         ended = ended.values(consumed_at=self._clock(), code_verifier=None, problem=words)
@@ -251,6 +262,14 @@ def _check_answer(args: Mapping[str, list[str]], registration: AppRegistration) 
     if args.get("error"):
         advice = advise(args["error"][0], args.get("error_description", [""])[0], login=registration.authority)
         raise SignInFailed("refused", advice.message, next_step=advice.next_step, code=advice.code, trace=advice.trace)
+
+
+def _check_scopes(granted: tuple[str, ...], asked: Sequence[str]) -> None:
+    """Name what Microsoft left out; without permission to read mail there is nothing to connect."""
+    missing = missing_scopes(granted, asked)
+    if any(scope.startswith("Mail.") for scope in missing):
+        message = Words("Microsoft did not grant the permission to read mail: %(missing)s.", missing=", ".join(missing))
+        raise SignInFailed("scope", message, next_step=PROBLEMS["scope"][1])
 
 
 def _context(flow_id: str) -> str:

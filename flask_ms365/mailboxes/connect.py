@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 from sqlalchemy import select
@@ -42,9 +42,14 @@ class Connect:
     registration: Callable[[], AppRegistration]
     clock: Callable[[], datetime]
     wake: Callable[[int], None]
+    # disconnects a mailbox whose place another account's takes, and keeps its mail: (mailbox, user)
+    let_go: Callable[[int, str], None]
 
-    def begin(self, *, user_id: str, redirect_uri: str) -> Started:
-        """Begin the sign-in of ``user_id`` for their own mailbox; raise NotConfigured or NoEncryptionKey."""
+    def begin(self, *, user_id: str, redirect_uri: str, instead: OAuthFlow | None = None) -> Started:
+        """Begin the sign-in of ``user_id`` for their own mailbox; raise NotConfigured or NoEncryptionKey.
+
+        ``instead`` is a sign-in that ended with another account than the mailbox's: that one is to take its place.
+        """
         mailbox = own_mailbox(self.session, user_id)
         connection = self.session.get(Connection, mailbox.connection_id) if mailbox and mailbox.connection_id else None
         return self.sign_in.begin(
@@ -53,16 +58,38 @@ class Connect:
             user_id=user_id,
             redirect_uri=redirect_uri,
             mailbox_id=mailbox.id if mailbox else None,
-            claims=(connection.claims or "") if connection else "",
+            **_asked_of(connection, instead),
         )
 
     def finish(self, flow: OAuthFlow, args: Mapping[str, list[str]], visitor: Visitor) -> None:
         """Finish a sign-in and connect the mailbox; raise :exc:`SignInFailed`."""
         app = self.sign_in.accept(flow, args, registration=self.registration, visitor=visitor)
         signed_in = self.sign_in.exchange(flow, args, app)
+        former = self._check_account(signed_in)
         mailbox_id = self._store(signed_in, self._probe(signed_in))
+        if former is not None:
+            self.let_go(former, flow.user_id)
         signals.mailbox_connected.send(self.app, mailbox_id=mailbox_id)
         self.wake(mailbox_id)
+
+    def _check_account(self, signed_in: SignedIn) -> int | None:
+        """Notice another account than the mailbox's; return the mailbox whose place a chosen one takes."""
+        flow, identity = signed_in.flow, signed_in.identity
+        seen = (*identity.account, identity.upn or identity.name or "")
+        if flow.expected and tuple(flow.expected) != identity.account:
+            message = Words("You signed in as %(account)s, and that is not whom you chose.", account=seen[2])
+            raise SignInFailed("account", message, next_step=Words("Nothing was changed. Try again."))
+        mailbox = own_mailbox(self.session, flow.user_id)
+        connection = self.session.get(Connection, mailbox.connection_id) if mailbox else None
+        self.session.commit()
+        if mailbox is None or connection is None or (connection.tid, connection.oid) == identity.account:
+            return None
+        if flow.expected:
+            return mailbox.id
+        owner = mailbox.address
+        message = Words("You signed in as %(account)s, but your mailbox is %(owner)s.", account=seen[2], owner=owner)
+        next_step = Words("Nothing was changed. Which one is it to be?")
+        raise SignInFailed("account", message, next_step=next_step, seen=seen)
 
     def _probe(self, signed_in: SignedIn) -> User:
         """Read the account and its inbox once, before anything is stored."""
@@ -116,6 +143,16 @@ class Connect:
         let_run(mailbox, self.clock())
         self.session.flush()
         return mailbox
+
+
+def _asked_of(connection: Connection | None, instead: OAuthFlow | None) -> dict[str, Any]:
+    """Return whom Microsoft is to sign in, as far as that is known, and what it wants to see of them."""
+    if instead is not None and instead.problem:
+        tid, oid, upn = instead.problem["seen"]
+        return {"expected": (tid, oid), "login_hint": upn}
+    if connection is None:
+        return {}
+    return {"login_hint": connection.upn or "", "claims": connection.claims or ""}
 
 
 def own_mailbox(session: AnySession, user_id: str, *, connection_id: int | None = None) -> Mailbox | None:

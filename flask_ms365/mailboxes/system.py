@@ -64,6 +64,12 @@ class SystemMailboxes:
         addresses = select(Mailbox.address).where(Mailbox.kind == "system", *is_read)
         return list(self.session.scalars(addresses.order_by(Mailbox.address)))
 
+    def scopes_in_use(self) -> tuple[str, ...]:
+        """Return the least that sign-ins ask for, and what the mailboxes that are there need beside it."""
+        kinds = self.session.scalars(select(Mailbox.access).where(Mailbox.state.not_in(DISCONNECTED)).distinct())
+        more = [scope for kind in kinds for scope in SCOPES_OF.get(kind, ())]
+        return tuple(dict.fromkeys([*SCOPES_OF["sign_in"], *more]))
+
     def account_of(self, mailbox: Mailbox) -> str | None:
         """Return the account that signed in for a mailbox last."""
         return self.session.scalar(select(Connection.upn).where(Connection.id == mailbox.connection_id))

@@ -10,7 +10,7 @@ from flask_ms365.words import Words
 
 # area of the page's filter -> its name, and the first parts of the actions in it
 AREAS: dict[str, tuple[Words, tuple[str, ...]]] = {
-    "settings": (Words("Settings"), ("setting", "base_url")),
+    "settings": (Words("Settings"), ("setting", "base_url", "consent")),
     "mailboxes": (Words("Mailboxes"), ("mailbox",)),
     "check": (Words("Connection check"), ("check",)),
     "keys": (Words("Encryption keys"), ("keys",)),
@@ -21,6 +21,7 @@ DOORS: dict[str, Words] = {"page": Words("Page"), "cli": Words("Command line"), 
 _SENTENCES: dict[str, Words] = {
     "base_url.confirmed": Words("Address that people use confirmed: %(target)s"),
     "check.run": Words("Connection check run"),
+    "consent.given": Words("Admin consent given at Microsoft"),
     "keys.forgotten": Words("Secrets under the lost key %(target)s given up"),
     "keys.rotated": Words("Secrets sealed with the key %(target)s"),
     "mailbox.added": Words("%(target)s added"),

@@ -76,6 +76,7 @@ ROUTES = (
     Route("/settings/certificate.pem", "settings_certificate_pem", certificate.settings_certificate_pem, _ADMIN),
     Route("/settings/reset", "settings_reset", settings_reset, _ADMIN, ("GET", "POST")),
     Route("/setup", "setup", setup.setup, _ADMIN),
+    Route("/setup/consent", "setup_consent", setup.setup_consent, _ADMIN, ("POST",)),
     Route("/check", "check", check.check, _ADMIN, ("GET", "POST")),
     Route("/my-email", "my_email", my_email.my_email, _OWN),
     Route("/my-email/connect", "my_email_connect", my_email.my_email_connect, _OWN, ("POST",)),

@@ -16,12 +16,15 @@ from werkzeug.wrappers import Response
 from flask_ms365.errors import MS365Error, SignInFailed
 from flask_ms365.identity.id_token import Identity
 from flask_ms365.identity.problems import FLOW_MINUTES, PROBLEMS
+from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.sign_in import Purpose, Started, Visitor
 from flask_ms365.models import OAuthFlow
 from flask_ms365.permissions import Permission
+from flask_ms365.settings.registration import without_credential
 from flask_ms365.state import State, current_state
 from flask_ms365.web.access import is_allowed
-from flask_ms365.web.setup import consent_returned
+from flask_ms365.web.consent import consent_returned
+from flask_ms365.web.snapshot import fresh_snapshot
 from flask_ms365.web.words import Notice
 from flask_ms365.words import Words, from_json
 
@@ -54,6 +57,14 @@ def _connect_system(state: State, flow: OAuthFlow, args: Args, visitor: Visitor)
     state.mailboxes.finish(flow, args, visitor)
 
 
+def _consent(state: State, flow: OAuthFlow, args: Args, visitor: Visitor) -> None:
+    def registration() -> AppRegistration:
+        return without_credential(fresh_snapshot(), current_app.config)
+
+    state.sign_in.accept(flow, args, registration=registration, visitor=visitor)
+    state.sign_in.consented(flow, args)
+
+
 def _sign_in(state: State, flow: OAuthFlow, args: Args, visitor: Visitor) -> Identity:
     return state.host_sign_in.finish(flow, args, visitor)
 
@@ -64,6 +75,9 @@ ENDINGS: dict[str, Ending] = {
         permission=Permission.MANAGE_MAILBOXES,
         finish=_connect_system,
         page=lambda flow: url_for(".mailbox", mailbox_id=flow.mailbox_id),
+    ),
+    Purpose.CONSENT: Ending(
+        permission=Permission.MANAGE_SETTINGS, finish=_consent, page=lambda flow: url_for(".setup")
     ),
     Purpose.SIGN_IN: Ending(permission=None, finish=_sign_in, page=lambda flow: url_for(".sign_in")),
 }

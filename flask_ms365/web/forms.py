@@ -111,4 +111,3 @@ def _shown(spec: SettingSpec, snapshot: Snapshot) -> dict[str, Any]:
         return shown
     text = row.value if row else as_text(snapshot.inherited(spec.key).value)
     return {**shown, "value": spec.typed(text) if spec.kind == "toggle" else text}
-

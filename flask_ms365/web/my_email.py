@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from flask import redirect, render_template, url_for
+from urllib.parse import urlsplit
+
+from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_ms365.identity.scopes import PERMISSIONS
 from flask_ms365.mailboxes.connect import own_mailbox
 from flask_ms365.mailboxes.status import MailboxStatus, kept_mail, status_of
+from flask_ms365.models import OAuthFlow
 from flask_ms365.state import current_state
 from flask_ms365.web.callback import outcome_notices, to_microsoft
+from flask_ms365.web.consent import consent_scopes, consent_url
 from flask_ms365.web.disconnect import disconnected_notices
 from flask_ms365.web.forms import CsrfForm
 from flask_ms365.web.obstacle import settings_link, sign_in_obstacle
@@ -19,6 +23,8 @@ from flask_ms365.web.snapshot import current_snapshot
 from flask_ms365.web.words import Notice
 from flask_ms365.words import Words
 
+# an admin must allow the app first, was asked already, or may not
+_NEEDS_APPROVAL = {"90093", "90094", "90095"}
 _CONNECTED = Notice(kind="ok", title=Words("Connected"), text=Words("Your mail is being read. This may take a while."))
 
 
@@ -36,6 +42,8 @@ def my_email() -> ResponseReturnValue:
     return render_template(
         "ms365/my_email.html",
         form=CsrfForm(),
+        choice=_choice(user_id),
+        approval=_approval_message(user_id),
         mailbox=_view(status) if status else None,
         kept=kept_mail(state.session, user_id, is_on=is_on, now=now),
         obstacle=obstacle,
@@ -55,7 +63,35 @@ def my_email_connect() -> ResponseReturnValue:
     if sign_in_obstacle(state):
         return redirect(url_for(".my_email"), 303)
     uri = redirect_uri(current_snapshot()).value
-    return to_microsoft(state.connect.begin(user_id=user_id, redirect_uri=uri), uri)
+    instead = _other_account(user_id, request.form.get("instead", ""))
+    return to_microsoft(state.connect.begin(user_id=user_id, redirect_uri=uri, instead=instead), uri)
+
+
+def _other_account(user_id: str, outcome_id: str) -> OAuthFlow | None:
+    """Return a sign-in of this user that ended with another account than their mailbox's, if it is not long ago."""
+    flow = current_state().sign_in.outcome(outcome_id, user_id=user_id) if outcome_id else None
+    return flow if flow is not None and flow.problem and flow.problem.get("seen") else None
+
+
+def _choice(user_id: str) -> dict[str, str] | None:
+    """Return which account signed in instead of the mailbox's, for the question which one it is to be."""
+    flow = _other_account(user_id, request.args.get("outcome", ""))
+    return {"outcome": flow.outcome_id, "account": flow.problem["seen"][2]} if flow and flow.problem else None
+
+
+def _approval_message(user_id: str) -> list[str]:
+    """Return, line by line, what to forward where Microsoft wants an admin's approval first; nothing elsewhere."""
+    outcome_id = request.args.get("outcome", "")
+    flow = current_state().sign_in.outcome(outcome_id, user_id=user_id) if outcome_id else None
+    if flow is None or not flow.problem or flow.problem["code"] not in _NEEDS_APPROVAL:
+        return []
+    host = urlsplit(redirect_uri(current_snapshot()).value).hostname or ""
+    return [
+        Words("I would like to connect my Microsoft 365 mailbox with %(host)s.", host=host),
+        Words("Microsoft asks for an admin's approval first. Please grant it once for everybody with this link:"),
+        consent_url(),
+        Words("It allows the app: %(permissions)s", permissions=" ".join(consent_scopes())),
+    ]
 
 
 def _view(status: MailboxStatus) -> dict[str, object]:

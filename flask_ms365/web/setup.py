@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from flask import current_app, render_template, request, url_for
+from flask import current_app, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_ms365.identity.advice import advise
 from flask_ms365.identity.clouds import CLOUDS
 from flask_ms365.identity.new_app import NewApp
-from flask_ms365.identity.portal import PAGES, admin_consent_url, portal_url
-from flask_ms365.identity.registration import AppRegistration
+from flask_ms365.identity.portal import PAGES, portal_url
 from flask_ms365.identity.scopes import PERMISSIONS, SCOPES
+from flask_ms365.identity.sign_in import Purpose
 from flask_ms365.mailboxes.proofs import read_proofs
+from flask_ms365.settings.registration import without_credential
 from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.state import current_state
+from flask_ms365.web.callback import outcome_notices, to_microsoft
+from flask_ms365.web.consent import GIVEN, NOT_GIVEN, consent_scopes, consent_url
+from flask_ms365.web.forms import CsrfForm
 from flask_ms365.web.redirect_uri import redirect_uri
 from flask_ms365.web.setup_steps import setup_steps
 from flask_ms365.web.snapshot import current_snapshot
@@ -43,7 +46,7 @@ def setup() -> ResponseReturnValue:
     cloud = CLOUDS[_text(snapshot, "cloud")]
     host = urlsplit(uri.value).hostname or ""
     app = NewApp(name=f"Mail of {host}", redirect_uri=uri.value, cloud=cloud, tenant=_text(snapshot, "tenant_id"))
-    consent_url = admin_consent_url(_registration(snapshot), uri.value) if client_id else ""
+    consent = consent_url()
     proofs = read_proofs(state.session, client_id=client_id, redirect_uri=uri.value)
     return render_template(
         "ms365/setup.html",
@@ -54,41 +57,36 @@ def setup() -> ResponseReturnValue:
         redirect_uri=uri,
         permissions=PERMISSIONS,
         scopes=" ".join(SCOPES),
-        consent_url=consent_url,
+        form=CsrfForm(),
+        consent_url=consent,
         entra={key: (page.label, portal_url(key, cloud, client_id)) for key, page in PAGES.items()},
         graph=cloud.graph,
-        request_lines=_request(app, host, consent_url, snapshot.credential_kind),
+        request_lines=_request(app, host, consent, snapshot.credential_kind),
         check_url=url_for(".check"),
+        notices=outcome_notices(state.current_user_id() or "", done=GIVEN, failed=NOT_GIVEN),
     )
 
 
-def consent_returned() -> ResponseReturnValue:
-    """Tell an admin, who may be nobody here, how their consent went; anybody can open this, so it proves nothing."""
-    error = request.args.get("error", "")
-    if error:
-        advice = advise(error, request.args.get("error_description", ""))
-        title, text, next_step = Words("Admin consent was not given"), advice.message, advice.next_step
-    else:
-        title = Words("Admin consent was given")
-        text = Words("Microsoft says that this app may now be used in your organisation.")
-        next_step = Words("You can close this page. Whoever set this app up can go on with the next step.")
-    return render_template("ms365/problem.html", title=title, text=text, next_step=next_step)
+def setup_consent() -> ResponseReturnValue:
+    """Send an admin to Microsoft, to allow the app for everybody there."""
+    state, snapshot = current_state(), current_snapshot()
+    user_id, registration = state.current_user_id(), without_credential(snapshot, current_app.config)
+    uri = redirect_uri(snapshot)
+    may_begin = user_id and CsrfForm().validate() and registration.client_id and not uri.needs_confirmation
+    if not may_begin or not state.keyring or snapshot.missing_keys:
+        return redirect(url_for(".setup"), 303)
+    started = state.sign_in.begin(
+        registration,
+        purpose=Purpose.CONSENT,
+        user_id=str(user_id),
+        redirect_uri=uri.value,
+        scopes=consent_scopes(),
+    )
+    return to_microsoft(started, uri.value)
 
 
 def _text(snapshot: Snapshot, key: str) -> str:
     return str(snapshot.effective(key).value or "")
-
-
-def _registration(snapshot: Snapshot) -> AppRegistration:
-    """Return as much of the registration as a link needs: there is no secret yet when consent is asked for."""
-    cloud, config = CLOUDS[_text(snapshot, "cloud")], current_app.config
-    return AppRegistration(
-        client_id=_text(snapshot, "client_id"),
-        credential=None,
-        tenant=_text(snapshot, "tenant_id"),
-        authority=config["MS365_AUTHORITY_URL"] or cloud.login,
-        graph=config["MS365_GRAPH_URL"] or cloud.graph,
-    )
 
 
 def _request(app: NewApp, host: str, consent_url: str, credential: str) -> list[str]:

@@ -48,7 +48,7 @@ def urls_of(cloud: Cloud) -> Iterator[str]:
     yield authorize_url(
         registration, redirect_uri=CALLBACK, scopes=["openid"], state="s", nonce="n", verifier="v" * 64, login_hint="a"
     )
-    yield admin_consent_url(registration, CALLBACK, "state")
+    yield admin_consent_url(registration, CALLBACK, state="state")
     yield from (portal_url(page, cloud, CLIENT_ID) for page in PAGES)
     yield from (cloud.my_apps, advise("invalid_client", "AADSTS99999999: New.", login=cloud.login).look_up)
     app = NewApp(name="Mail", redirect_uri=CALLBACK, cloud=cloud, tenant=TENANT_ID)
