@@ -90,6 +90,8 @@ class SigningKeys:
         if not is_same_service(origin_of(discovery.jwks_uri), registration.authority):
             raise TokenUnavailable(Words("Microsoft's discovery document keeps its keys on another host."))
         keys = fetch(discovery.jwks_uri).decode(_KeyList).keys
+        if not keys:
+            raise TokenUnavailable(Words("Microsoft's sign-in service lists no keys."))
         return TenantKeys(discovery.issuer, {key.kid: key for key in keys}, self._clock())
 
 

@@ -22,6 +22,7 @@ from flask_ms365.errors import AppRefused, SignInNeeded, TokenError, TokenUnavai
 from flask_ms365.identity import token_endpoint
 from flask_ms365.identity.circuit import Circuits
 from flask_ms365.identity.claims import checked_claims
+from flask_ms365.identity.clouds import is_same_service
 from flask_ms365.identity.id_token import is_for_account
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.token_endpoint import TokenPair
@@ -34,6 +35,9 @@ _log = logging.getLogger(__name__)
 _EARLY = timedelta(minutes=5)
 _LEASE = timedelta(seconds=90)  # longer than the token endpoint may take, asked with one secret and then the other
 _POLL, _POLLS = 0.1, 50
+
+# neither an account's tokens nor today's credential may go to the other place
+FOREIGN_CLOUD = Words("This mailbox was connected in another Microsoft cloud than the settings name now.")
 
 # user_id, tid, oid: what a stored token belongs to
 Grant = tuple[str, str, str]
@@ -96,6 +100,8 @@ class Tokens:
         """Return a new access token; None where somebody else has the lease."""
         # all that may fail or read comes first: under the lease there is only the request, in no transaction
         app, refresh_token = registration(), self._open(connection, "refresh_token")
+        if not is_same_service(connection.authority, app.authority):
+            raise AppRefused(FOREIGN_CLOUD)
         owner = secrets.token_hex(16)
         if not self._take_lease(connection, owner):
             return None

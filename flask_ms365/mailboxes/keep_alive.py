@@ -37,6 +37,8 @@ class KeepAlive:
     registration: Callable[[], AppRegistration]
     clock: Callable[[], datetime]
     _rests_until: datetime | None = field(default=None, init=False)
+    # the last that was tried: one that cannot be renewed stands in nobody's way
+    _after: int = field(default=0, init=False)
 
     def chore(self) -> None:
         """Renew some of those that are due; one small statement where none is."""
@@ -44,9 +46,13 @@ class KeepAlive:
         if self._rests_until is not None and now < self._rests_until:
             return
         idle = select(Connection.id).where(Connection.is_dead.is_(False), Connection.renewed_at < now - _IDLE)
-        ids = self.session.scalars(idle.order_by(Connection.renewed_at).limit(_AT_A_TICK)).all()
+        next_ones = idle.where(Connection.id > self._after).order_by(Connection.id).limit(_AT_A_TICK)
+        ids = self.session.scalars(next_ones).all()
         self.session.commit()
+        if not ids:
+            self._after = 0
         for connection_id in ids:
+            self._after = connection_id
             try:
                 self.tokens.renew(connection_id, self.registration, before=now - _IDLE)
             except SignInNeeded as exc:

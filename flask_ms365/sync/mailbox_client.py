@@ -14,10 +14,9 @@ from flask_ms365.errors import AppRefused, SignInNeeded
 from flask_ms365.identity.app_tokens import AppTokens
 from flask_ms365.identity.clouds import is_same_service
 from flask_ms365.identity.registration import AppRegistration
-from flask_ms365.identity.tokens import Tokens
+from flask_ms365.identity.tokens import FOREIGN_CLOUD, Tokens
 from flask_ms365.models import Connection, Mailbox
 from flask_ms365.models.base import AnySession
-from flask_ms365.words import Words
 
 if TYPE_CHECKING:
     from urllib3 import PoolManager
@@ -48,8 +47,7 @@ class MailboxClients:
             raise SignInNeeded
         registration = self.registration()
         if not is_same_service(mailbox.authority, registration.authority):
-            # neither this account's tokens nor today's client secret may go to the other place
-            raise AppRefused(Words("This mailbox was connected in another Microsoft cloud than the settings name now."))
+            raise AppRefused(FOREIGN_CLOUD)
 
         def token(rejected: str | None, claims: str) -> str:
             return self.tokens.access_token(mailbox.connection_id, self.registration, rejected=rejected, claims=claims)

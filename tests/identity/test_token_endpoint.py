@@ -1,4 +1,6 @@
-"""What the token endpoint may answer, and that nothing but a full good answer is stored."""
+"""What the token endpoint may answer, and that nothing but a full good answer is stored: fault 17 and, where it leads
+elsewhere, fault 18.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +42,7 @@ def test_a_redirect_is_not_followed_with_the_secret(begun: SignInBegun, status: 
         (200, b'{"access_token": "", "token_type": "Bearer", "refresh_token": "r"}'),
         (200, b'{"access_token": "a", "token_type": "Bearer", "refresh_token": ["r"]}'),
         (200, b'{"access_token": "a", "token_type": "Bearer", "refresh_token": "r", "expires_in": 1e999}'),
+        (200, b'{"access_token": "a", "token_type": "Bearer", "refresh_token": "r", "expires_in": "abc"}'),
         (200, b'{"access_token": "a", "token_type": "Bearer", "refresh_token": "r", "expires_in": {"a": 1}}'),
         (400, b'{"error": ["a", "list"], "error_description": 5}'),
         (400, b""),

@@ -145,6 +145,7 @@ def test_a_dead_grant_revives_by_signing_in_again(
     assert str(sync(connected).result) == "done"
 
 
+# fault 23
 def test_before_a_grant_counts_as_dead_a_newer_pair_is_looked_for(
     connected: Host, simulator: Simulator, ana: User, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,6 +188,7 @@ def test_a_wrong_client_secret_is_an_error_of_the_app(connected: Host, registrat
     assert caught.value.code == "7000222"
 
 
+# fault 24
 @pytest.mark.parametrize(
     ("status", "body"),
     [
@@ -210,9 +212,32 @@ def test_trouble_at_microsoft_keeps_the_refresh_token(
         simulator.fail_next(TOKEN, status, body)
     with pytest.raises(TokenUnavailable):
         access_token(connected)
+    clock.advance(minutes=2)  # a 429 holds back all mailboxes for a while: test_circuit.py
     assert access_token(connected) in simulator.grants.access_tokens
 
 
+def test_no_token_goes_to_another_cloud(connected: Host, simulator: Simulator, clock: Clock) -> None:
+    """The authority is that of the grant; what the settings name today gets none of its tokens."""
+    write(connected, authority="https://login.microsoftonline.us")
+    clock.advance(days=8)
+    with pytest.raises(AppRefused, match="another Microsoft cloud"):
+        access_token(connected)
+    with connected.app.app_context():
+        connected.app.extensions["ms365.state"].runner.beat()  # nor when an idle one is renewed
+    assert refreshes(simulator) == 0
+    assert not connection_of(connected).is_dead
+
+
+def test_a_refresh_asks_the_tenant_that_the_grant_is_of(connected: Host, simulator: Simulator, clock: Clock) -> None:
+    tenant = connection_of(connected).tid
+    with connected.app.app_context():
+        connected.ms365.settings.save({"tenant_id": "organizations"}, actor="ana")
+    clock.advance(**EXPIRED)
+    access_token(connected)
+    assert simulator.count("POST", f"/{tenant}/oauth2/v2.0/token") == 1
+
+
+# fault 21; over processes in test_processes.py
 def test_eight_workers_that_find_it_expired_refresh_once(connected: Host, simulator: Simulator, clock: Clock) -> None:
     clock.advance(**EXPIRED)
     together = threading.Barrier(8)

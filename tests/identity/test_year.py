@@ -112,6 +112,19 @@ def test_without_it_a_paused_mailbox_would_be_lost(two: Host, simulator: Simulat
     assert renewals(two)["kim"][1] is True
 
 
+def test_one_that_cannot_be_renewed_stands_in_nobodys_way(two: Host, simulator: Simulator, clock: Clock) -> None:
+    """A damaged token is told, and is not this chore's to mend."""
+    with two.app.app_context():
+        session_of(two).execute(update(Connection).where(Connection.user_id == "ana").values(refresh_token="ms1.x.y"))
+        session_of(two).commit()
+        before = renewals(two)["kim"][0]
+    for _ in range(4):
+        clock.advance(days=4)
+        with two.app.app_context():
+            two.app.extensions["ms365.state"].runner.beat()
+    assert renewals(two)["kim"][0] > before
+
+
 def test_a_service_that_is_away_is_asked_again_later_and_costs_nothing(
     two: Host, simulator: Simulator, clock: Clock
 ) -> None:
