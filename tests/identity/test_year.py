@@ -16,7 +16,7 @@ from tests.conftest import Clock, Host
 from tests.identity.conftest import session_of
 from tests.visitor import Visitor
 
-DAYS = 366
+DAYS = range(0, 366, 3)
 
 
 @pytest.fixture
@@ -52,14 +52,14 @@ def test_a_year_of_an_idle_and_of_a_busy_mailbox_with_three_new_secrets(
 ) -> None:
     results: set[Result] = set()
     simulator.requests.clear()
-    for day in range(DAYS):
-        clock.advance(days=1)
+    for day in DAYS:
+        clock.advance(days=DAYS.step)
         ana.mailbox.deliver(subject=f"Day {day}")
         if day in (90, 180, 270):
             with two.app.app_context():
                 old = registration.client_secret
                 two.ms365.settings.save({"client_secret": registration.add_secret()}, actor="ana")
-        if day in (97, 187, 277):
+        if day in (99, 189, 279):
             registration.remove_secret(old)
         with two.app.app_context():
             results |= {run.result for run in two.ms365.tick().runs}
@@ -67,7 +67,7 @@ def test_a_year_of_an_idle_and_of_a_busy_mailbox_with_three_new_secrets(
     refused = [each.path for each in simulator.requests if each.path.endswith("/token") and each.status != 200]
     assert refused == []
     assert [is_dead for _, is_dead in renewals(two).values()] == [False, False]
-    assert len(ana.mailbox.messages()) == DAYS
+    assert len(ana.mailbox.messages()) == len(DAYS)
 
 
 def test_an_idle_connection_is_renewed_weekly_and_no_oftener(two: Host, simulator: Simulator, clock: Clock) -> None:
