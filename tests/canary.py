@@ -49,7 +49,7 @@ _PUBLIC = re.compile(
 )
 # made to speak; a record of any other logger is seen too, where it is made at all
 _LOGGERS = ("flask_ms365", "authlib", "joserfc", "requests", "urllib3", "werkzeug")
-_MICROSOFTS_PAGE = "/oauth2/v2.0/authorize?"
+_MICROSOFTS_PAGES = re.compile(r"/v2\.0/(authorize|adminconsent)\?")
 # what a request for tokens holds, and an answer
 _SENT = ("code", "code_verifier", "client_secret", "client_assertion", "refresh_token")
 _CURSORS = ("$deltatoken", "$skiptoken")
@@ -75,7 +75,7 @@ class Canary(logging.Handler):
         self.said.append(f"{kind}: {' '.join(map(str, what))}")
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.name.startswith("urllib3") and _MICROSOFTS_PAGE in record.getMessage():
+        if record.name.startswith("urllib3") and _MICROSOFTS_PAGES.search(record.getMessage()):
             return  # only people go there: their browser remembers where they were
         if record.name.startswith("sqlalchemy"):
             return  # it tells what is stored, cursors and mail too; identity/test_secrets.py looks for what is sealed
