@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from flask_ms365.errors import TokenError, TokenUnavailable
 from flask_ms365.identity.advice import advise
-from flask_ms365.identity.bounded import TooMuch, read_bounded
+from flask_ms365.identity.bounded import TooMuch, bound, read_bounded
 from flask_ms365.words import Words
 
 T = TypeVar("T")
@@ -61,6 +61,7 @@ def fetch(url: str) -> Answer:
     began = time.monotonic()
     try:
         with urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=5, read=10)) as pool:
+            bound(pool)
             response = pool.request("GET", url, redirect=False, preload_content=False)
             try:
                 body = read_bounded(response)

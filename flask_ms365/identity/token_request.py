@@ -78,6 +78,7 @@ def _ask(
 ) -> Any:
     from authlib.integrations.base_client import OAuthError
     from requests import HTTPError, RequestException
+    from urllib3.exceptions import HTTPError as TransportError
 
     proof = credential.proof(registration.client_id, registration.token_url)
     answers: list[Response] = []
@@ -92,7 +93,7 @@ def _ask(
             raise _refusal(str(exc.error or ""), answers[-1], login=registration.authority) from None
         except HTTPError:
             raise _refusal(_BUSY, answers[-1], login=registration.authority) from None
-        except (RequestException, ValueError, TypeError, OverflowError) as exc:
+        except (RequestException, TransportError, ValueError, TypeError, OverflowError) as exc:
             raise _unexpected(exc) from None
 
 

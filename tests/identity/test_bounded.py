@@ -57,7 +57,11 @@ def ask_for_a_token(url: str) -> None:
     prove_credentials(registration_at(url))
 
 
-ASKING = pytest.mark.parametrize("ask", [ask_for_a_token, fetch], ids=["token", "document"])
+def read_a_document(url: str) -> None:
+    fetch(url).decode(dict)
+
+
+ASKING = pytest.mark.parametrize("ask", [ask_for_a_token, read_a_document], ids=["token", "document"])
 
 
 @ASKING
@@ -82,6 +86,21 @@ def test_a_byte_now_and_then_is_cut(ask: Callable[[str], None], monkeypatch: pyt
             peer.sendall(b" ")
 
     with answering(send) as url, pytest.raises(TokenUnavailable, match="more, or slower"):
+        ask(url)
+    stop.set()
+
+
+@ASKING
+def test_headers_that_never_end_are_cut(ask: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded, "AT_ALL", 0.2)
+    stop = threading.Event()
+
+    def send(peer: socket.socket) -> None:
+        peer.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        while not stop.wait(0.02):
+            peer.sendall(b"a")
+
+    with answering(send) as url, pytest.raises(TokenUnavailable):
         ask(url)
     stop.set()
 
