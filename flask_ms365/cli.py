@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from flask_ms365.audit import came_in_by
 from flask_ms365.check.command import check
-from flask_ms365.errors import AppRefused, TokenError
+from flask_ms365.errors import AppRefused, Locked, TokenError
 from flask_ms365.identity.circuit import in_words
 from flask_ms365.jobs.worker import Worker
 from flask_ms365.keys.commands import keys_cli
@@ -64,19 +64,23 @@ def sync(mailbox: str | None, as_json: bool) -> None:
 def status(as_json: bool) -> None:
     """Show how every mailbox is."""
     state = current_state()
-    is_on = state.settings.read().is_sync_on
+    snapshot = state.settings.read()
+    is_on, missing = snapshot.is_sync_on, snapshot.missing_keys
     statuses = all_statuses(state.session, is_on=is_on, now=state.clock())
     held = state.circuits.what_holds(state.registration)
     if as_json:
         mailboxes = [each.as_json() for each in statuses]
-        click.echo(json.dumps({"is_on": is_on, "held": _held_json(held), "mailboxes": mailboxes}))
+        whole = {"is_on": is_on, "missing_keys": missing, "held": _held_json(held), "mailboxes": mailboxes}
+        click.echo(json.dumps(whole))
     else:
         click.echo(f"Emails sync is {'on' if is_on else 'off'}.")
+        if missing:
+            click.echo(Locked(missing).words)
         if held is not None:
             click.echo(in_words(held))
         for each in statuses:
             click.echo(_status_line(each))
-    needs_a_person = isinstance(held, AppRefused) or any(each.kind == "bad" for each in statuses)
+    needs_a_person = missing or isinstance(held, AppRefused) or any(each.kind == "bad" for each in statuses)
     sys.exit(1 if needs_a_person else 0)
 
 

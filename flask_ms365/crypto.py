@@ -124,6 +124,11 @@ def key_id(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:_KEY_ID_LENGTH]
 
 
+def is_key_id(text: str) -> bool:
+    """Tell whether ``text`` may be the public name of a key."""
+    return len(text) == _KEY_ID_LENGTH and set(text) <= set("0123456789abcdef")
+
+
 def _fernet(key: str) -> Fernet:
     # imported late, as in all of this module: importing the package must stay cheap, and an empty ring needs nothing
     from cryptography.fernet import Fernet

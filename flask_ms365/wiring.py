@@ -92,7 +92,7 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
         return app_registration(settings, app.config)
 
     circuits = Circuits(session=session, clock=clock, opened=partial(_tell_refusal, app))
-    tokens = Tokens(session=session, keyring=keyring, circuits=circuits, clock=clock)
+    tokens = Tokens(session=session, keyring=keyring, note_key=settings.note_key, circuits=circuits, clock=clock)
     clients = MailboxClients(
         session=session, tokens=tokens, app_tokens=AppTokens(circuits=circuits, clock=clock), registration=registration
     )

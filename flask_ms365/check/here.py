@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from sqlalchemy import delete, func, select, text, union
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_ms365.check.outcome import Outcome, failed, not_checked, passed, warning
 from flask_ms365.check.span import span
 from flask_ms365.check.subject import Subject
 from flask_ms365.config import LOOPBACK_HOSTS
-from flask_ms365.crypto import key_id_in
-from flask_ms365.errors import EncryptionError, KeyMissing, Locked, NoEncryptionKey
+from flask_ms365.errors import EncryptionError, KeyMissing, Locked, NoEncryptionKey, Tampered
 from flask_ms365.identity.redirect_uri import redirect_uri_problems
-from flask_ms365.models import Connection, Setting, Told, write_transaction
+from flask_ms365.keys.rotation import count_by_key
+from flask_ms365.models import Connection, Told, write_transaction
 from flask_ms365.models.base import AnySession
 from flask_ms365.settings import CATALOG, spec_of
 from flask_ms365.settings.cautions import cautions
@@ -37,7 +37,6 @@ _COMPLETE = {
     "federated": Words("Client ID, the file of the federated token and tenant are there."),
 }
 _PUT_BACK = Words("Put the key back, or enter the secret again and let people sign in again.")
-_SEALED = (Setting.sealed, Setting.previous, Connection.access_token, Connection.refresh_token)
 
 
 def public_address(subject: Subject) -> Outcome:
@@ -93,13 +92,14 @@ def unopened(subject: Subject) -> Outcome | None:
 def keyring(subject: Subject) -> Outcome:
     """See that there are keys, and that everything that is stored was sealed with one of them."""
     keys = subject.keyring.key_ids
-    in_use = set(subject.session.scalars(union(*(select(key_id_in(column)) for column in _SEALED)))) - {None}
+    in_use = set(count_by_key(subject.session))
     oldest = subject.session.scalar(select(func.min(Connection.renewed_at)).where(Connection.is_dead.is_(False)))
     subject.session.commit()
     if problem := unopened(subject):
         return problem
     for missing in sorted(in_use - keys):
-        return failed(KeyMissing(missing).words, _PUT_BACK, endpoint="settings")
+        found = KeyMissing(missing) if missing else Tampered()
+        return failed(found.words, _PUT_BACK, endpoint="settings")
     used = counted("%(used)s of %(count)s key in use", "%(used)s of %(count)s keys in use", len(keys), used=len(in_use))
     if oldest is None:
         return passed(used)

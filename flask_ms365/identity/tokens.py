@@ -47,10 +47,17 @@ class Tokens:
     """The token pairs of one app's connections."""
 
     def __init__(
-        self, *, session: AnySession, keyring: Keyring, circuits: Circuits, clock: Callable[[], datetime]
+        self,
+        *,
+        session: AnySession,
+        keyring: Keyring,
+        note_key: Callable[[], None],
+        circuits: Circuits,
+        clock: Callable[[], datetime],
     ) -> None:
         self._session = session
         self._keyring = keyring
+        self._note_key = note_key
         self._circuits = circuits
         self._clock = clock
         self._pause = threading.Event().wait
@@ -103,6 +110,7 @@ class Tokens:
         if not is_same_service(connection.authority, app.authority):
             raise AppRefused(FOREIGN_CLOUD)
         owner = secrets.token_hex(16)
+        self._note_key()
         if not self._take_lease(connection, owner):
             return None
         # the tenant where the grant was given, not the one that the settings name today

@@ -10,10 +10,13 @@ from flask.cli import with_appcontext
 from flask_ms365.audit import command_line_user
 from flask_ms365.crypto import generate_key
 from flask_ms365.errors import Locked, NoEncryptionKey
-from flask_ms365.keys.canary import missing_keys
 from flask_ms365.keys.forget import forget_key
 from flask_ms365.keys.rotation import Rotation, count_by_key
 from flask_ms365.state import State, current_state
+
+_ASTRAY = (
+    "Some secrets open with none of these keys. What a lost key sealed is given up by: flask ms365 keys forget KEY_ID"
+)
 
 
 @click.group("keys")
@@ -36,11 +39,14 @@ def check() -> None:
         click.echo(str(NoEncryptionKey()))
         sys.exit(1)
     counts = count_by_key(state.session)
-    missing = {*missing_keys(state.settings.read().key_canaries, state.keyring), *counts} - state.keyring.key_ids
+    canaries = state.settings.read().missing_keys
+    missing = {*canaries, *counts} - state.keyring.key_ids
     for key_id in [*state.keyring.ordered_ids, *sorted(missing)]:
-        click.echo(f"{key_id}: {_state_of(key_id, state, missing)}, {counts[key_id]} secrets")
-    if missing:
-        click.echo("Locked: add the missing keys to MS365_ENCRYPTION_KEYS. Until then nothing is synced or saved.")
+        click.echo(f"{key_id or 'no key'}: {_state_of(key_id, state, missing)}, {counts[key_id]} secrets")
+    if canaries:
+        click.echo(Locked(canaries).words)
+    elif missing:
+        click.echo(_ASTRAY)
     sys.exit(1 if missing else 0)
 
 
@@ -78,7 +84,7 @@ def forget(key_id: str, yes: bool) -> None:
     if key_id in state.keyring.key_ids:
         raise click.UsageError(f"The key {key_id} is not lost: it is in MS365_ENCRYPTION_KEYS.")
     known = {*count_by_key(state.session), *state.settings.read().key_canaries}
-    if key_id not in known:
+    if not key_id or key_id not in known:
         raise click.UsageError(f"Nothing here was sealed with a key {key_id}.")
     if not yes:
         click.confirm(f"Delete everything that only the key {key_id} opens? It cannot be undone", abort=True)

@@ -36,15 +36,12 @@ def forget_key(session: AnySession, key_id: str, *, now: datetime, actor: str | 
 
 
 def _forget(session: AnySession, key_id: str) -> list[int]:
-    lost = select(Connection.id).where(
-        or_(key_id_in(Connection.access_token) == key_id, key_id_in(Connection.refresh_token) == key_id)
-    )
-    ids = session.scalars(lost).all()
-    ended = Mailbox.connection_id.in_(ids), Mailbox.state.not_in(_WITHOUT)
+    lost = or_(key_id_in(Connection.access_token) == key_id, key_id_in(Connection.refresh_token) == key_id)
+    ended = Mailbox.connection_id.in_(select(Connection.id).where(lost)), Mailbox.state.not_in(_WITHOUT)
     dead = {"is_dead": True, "access_token": None, "refresh_token": None, "version": Connection.version + 1}
     statements = [
         update(Mailbox).where(*ended).values(state="sign_in_needed"),
-        update(Connection).where(Connection.id.in_(ids)).values(dead),
+        update(Connection).where(lost).values(dead),
         delete(Setting).where(key_id_in(Setting.sealed) == key_id),
         update(Setting).where(key_id_in(Setting.previous) == key_id).values(previous=None),
         delete(SettingsDraft).where(key_id_in(SettingsDraft.sealed) == key_id),

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Column, Table, func, select, update
 
 from flask_ms365 import audit
-from flask_ms365.crypto import Keyring, Sealed, key_id_in
+from flask_ms365.crypto import Keyring, Sealed, is_key_id, key_id_in
 from flask_ms365.errors import EncryptionError
 from flask_ms365.keys.canary import keep_canary
 from flask_ms365.models import Base, lock_version, write_transaction
@@ -53,13 +53,13 @@ def sealed_columns() -> list[SealedColumn]:
 
 
 def count_by_key(session: AnySession) -> Counter[str]:
-    """Return how many secrets lie sealed under each key."""
+    """Return how many secrets lie sealed under each key; under an empty name those that nobody sealed."""
     counts: Counter[str] = Counter()
     for each in sealed_columns():
         key_id = key_id_in(each.column)
         grouped = select(key_id, func.count()).where(each.column.is_not(None)).group_by(key_id)
         for found, count in session.execute(grouped):
-            counts[found] += count
+            counts[found if is_key_id(found) else ""] += count  # what is in the clear must not be shown
     session.commit()
     return counts
 
@@ -101,18 +101,18 @@ class Rotation:
         return rows
 
     def _reseal(self, each: SealedColumn, rows: Sequence[Any], unopened: list[str]) -> int:
-        count = 0
+        """Seal some rows anew and return how many were still as they had been read."""
+        statements = []  # made before the transaction, which keeps others waiting for no longer than it must
+        for key, sealed in rows:
+            try:
+                anew = {each.column.name: self.keyring.reseal(sealed)}
+            except EncryptionError:
+                unopened.append(f"{each.table.name}.{each.column.name} of {key}")
+                continue
+            statements.append(update(each.table).where(each.key == key, each.column == sealed).values(anew))
         with write_transaction(self.session):
-            for key, sealed in rows:
-                try:
-                    anew = self.keyring.reseal(sealed)
-                except EncryptionError:
-                    unopened.append(f"{each.table.name}.{each.column.name} of {key}")
-                    continue
-                same = update(each.table).where(each.key == key, each.column == sealed).values({each.column.name: anew})
-                result: Any = self.session.execute(same)
-                count += result.rowcount
-        return count
+            results: list[Any] = [self.session.execute(statement) for statement in statements]
+        return sum(result.rowcount for result in results)
 
     def _end(self, actor: str | None, rotated: Rotated) -> None:
         """Forget the canaries of keys that nothing needs any more, and note what was done."""

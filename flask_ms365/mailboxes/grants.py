@@ -10,6 +10,7 @@ from flask_ms365.crypto import Keyring
 from flask_ms365.identity.scopes import SCOPES, SHARED_SCOPES
 from flask_ms365.identity.sign_in import SignedIn
 from flask_ms365.identity.tokens import seal_pair
+from flask_ms365.keys.canary import keep_canary
 from flask_ms365.models import Connection, Mailbox
 from flask_ms365.models.base import AnySession
 from flask_ms365.sync.lease import DISCONNECTED
@@ -20,6 +21,7 @@ SCOPES_OF = {"sign_in": SCOPES, "shared": SHARED_SCOPES}
 
 def store_grant(session: AnySession, keyring: Keyring, signed_in: SignedIn, *, now: datetime) -> Connection:
     """Within a transaction: store the grant of an account that signed in; what waited for this account goes on."""
+    keep_canary(session, keyring)
     identity, user_id = signed_in.identity, signed_in.flow.user_id
     grant = (user_id, identity.tid, identity.oid)
     same = select(Connection).where(

@@ -43,7 +43,8 @@ class SettingsVersion(Base):
 
 def lock_version(session: AnySession) -> SettingsVersion:
     """Within a transaction: return the one row, which all saves meet at, and keep others waiting until it ends."""
-    row = session.scalar(select(SettingsVersion).where(SettingsVersion.id == 1).with_for_update())
+    only = select(SettingsVersion).where(SettingsVersion.id == 1)
+    row = session.scalar(only.with_for_update(), execution_options={"populate_existing": True})
     if row is not None:
         return row
     try:

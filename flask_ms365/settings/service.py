@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from flask_ms365 import audit, signals
 from flask_ms365.crypto import Keyring
 from flask_ms365.errors import EncryptionError, SettingsChanged
-from flask_ms365.keys.canary import keep_canary
+from flask_ms365.keys.canary import keep_canary, refuse_if_locked
 from flask_ms365.models import AuditEvent, Setting, SettingsVersion, lock_version, write_transaction
 from flask_ms365.models.base import AnySession
 from flask_ms365.settings import rules
@@ -75,8 +75,7 @@ class Settings:
         each refused key, :exc:`SettingsChanged` when somebody else saved since, or :exc:`Locked`.
         """
         with write_transaction(self._session):
-            keep_canary(self._session, self._keyring)
-            row = lock_version(self._session)
+            row = self._unlocked_version()
             if version is not None and version != row.version:
                 raise SettingsChanged
             before = self.read()
@@ -93,7 +92,7 @@ class Settings:
         return changed
 
     def note_key(self) -> None:
-        """Leave a canary of the key that seals, once a process; a chore, for keys that are put first without a save."""
+        """Leave a canary of the key that seals, before something is sealed without a save; it looks once a process."""
         if self._is_key_noted or not self._keyring:
             return
         snapshot = self.read()
@@ -131,8 +130,7 @@ class Settings:
     def confirm_base_url(self, url: str, *, actor: str | None = None) -> None:
         """Keep the address that an admin said people use; it fixes the redirect URI."""
         with write_transaction(self._session):
-            keep_canary(self._session, self._keyring)
-            row = lock_version(self._session)
+            row = self._unlocked_version()
             row.confirmed_base_url = url
             row.version += 1
             audit.record(self._session, "base_url.confirmed", at=self.clock(), actor=actor, target=url)
@@ -148,6 +146,12 @@ class Settings:
                 self._session.execute(worked.execution_options(synchronize_session=False))
         except SQLAlchemyError as exc:
             _log.warning("credential.kept", extra={"event": "credential.kept", "error": type(exc).__name__})
+
+    def _unlocked_version(self) -> SettingsVersion:
+        """Within a transaction: return the row that all saves meet at; raise :exc:`Locked`."""
+        row = lock_version(self._session)
+        refuse_if_locked(row.key_canaries, self._keyring)
+        return row
 
     def _snapshot(self, version: SettingsVersion | None) -> Snapshot:
         rows = self._session.scalars(select(Setting), execution_options=_FRESH)
@@ -165,6 +169,7 @@ class Settings:
             self._session.add(row)
         row.value, row.sealed, row.previous = value, None, None
         if spec_of(key).is_secret and value:
+            keep_canary(self._session, self._keyring)
             row.value, row.sealed = None, self._keyring.seal(value, secret_context(key))
             row.previous = previous
         row.changed_at, row.changed_by = self.clock(), actor

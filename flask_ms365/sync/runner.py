@@ -91,7 +91,8 @@ class Runner:
         snapshot = self.settings.read()
         if not snapshot.is_sync_on:
             return TickReport(is_on=False)
-        if snapshot.missing_keys:  # told on the pages, by the check and to monitoring: not once a mailbox
+        if snapshot.missing_keys:  # told once a tick, not once a mailbox
+            _log.error("locked", extra={"event": "locked", "missing_keys": snapshot.missing_keys})
             return TickReport(is_on=True)
         due = due_mailboxes(self.session, shared_now(self.session, self.clock()), limit=_AT_A_TICK)
         random.shuffle(due)  # two workers that tick together should not meet at every mailbox
