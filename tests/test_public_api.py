@@ -140,7 +140,10 @@ def test_the_commands() -> None:
         "settings get",
         "settings set",
         "settings unset",
+        "keys check",
+        "keys forget",
         "keys generate",
+        "keys rotate",
     }
 
 

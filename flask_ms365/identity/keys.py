@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from flask_ms365.errors import TokenUnavailable
@@ -93,6 +93,13 @@ class SigningKeys:
         if not keys:
             raise TokenUnavailable(Words("Microsoft's sign-in service lists no keys."))
         return TenantKeys(discovery.issuer, {key.kid: key for key in keys}, self._clock())
+
+
+def may_be_issuer(registration: AppRegistration, issuer: str) -> bool:
+    """Tell whether ``issuer`` may stand for an answer: where any tenant may sign in, it names one of them."""
+    named = issuer.removeprefix(f"{origin_of(issuer)}/").removesuffix("/v2.0")
+    is_any = registration.tenant.lower() in _ANY_TENANT and _GUID.fullmatch(named)
+    return is_issuer_of(replace(registration, tenant=named) if is_any else registration, issuer)
 
 
 def is_issuer_of(registration: AppRegistration, issuer: str) -> bool:

@@ -16,6 +16,10 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         Words("This sign-in is not known here, or it was finished already."),
         Words("If it did not work, begin again from this page."),
     ),
+    "gone": (
+        Words("The mailbox was disconnected, or removed, during the sign-in."),
+        Words("Connect it again if it is to be read."),
+    ),
     "expired": (Words("The sign-in took longer than %(minutes)s minutes.", minutes=FLOW_MINUTES), _AGAIN),
     "binding": (
         Words("The sign-in was finished in another browser than it began in, or cookies are blocked."),

@@ -15,16 +15,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 
 from flask_ms365 import audit
 from flask_ms365.crypto import Keyring
 from flask_ms365.errors import SignInFailed, TokenError
 from flask_ms365.identity import token_endpoint
 from flask_ms365.identity.advice import advise
-from flask_ms365.identity.clouds import is_same_service, origin_of
 from flask_ms365.identity.id_token import Account, Identity, verify_id_token
-from flask_ms365.identity.keys import SigningKeys
+from flask_ms365.identity.keys import SigningKeys, may_be_issuer
 from flask_ms365.identity.portal import admin_consent_url
 from flask_ms365.identity.problems import FLOW_MINUTES, PROBLEMS, problem
 from flask_ms365.identity.registration import AppRegistration
@@ -126,8 +125,7 @@ class SignIn:
         )
         with write_transaction(self._session):
             keep_canary(self._session, self._keyring)
-            # outcomes are shown for a day; abandoned starts go with them
-            self._session.execute(delete(OAuthFlow).where(OAuthFlow.expires_at < now - timedelta(days=1)))
+            self._session.execute(delete(OAuthFlow).where(_is_over(now)))
             self._session.add(flow)
         if purpose is Purpose.CONSENT:
             url = admin_consent_url(registration, redirect_uri, state=state, scopes=scopes)
@@ -145,13 +143,13 @@ class SignIn:
         return Started(url=url, binding=binding)
 
     def find(self, args: Mapping[str, list[str]]) -> OAuthFlow:
-        """Return the flow under way that an answer belongs to; raise :exc:`SignInFailed`."""
+        """Return the flow that an answer belongs to; raise :exc:`SignInFailed`."""
         values = [value for name in ("state", "code", "error") for value in args.get(name, [])]
         once = all(len(args.get(name, [])) <= 1 for name in ("state", "code", "error", "iss"))
         if not once or not args.get("state") or any(not v or len(v) > _LONGEST or "\0" in v for v in values):
             raise problem("malformed")
         flow = self._session.get(OAuthFlow, _hash(args["state"][0]), populate_existing=True)
-        if flow is None or flow.consumed_at is not None:
+        if flow is None:
             raise problem("state")
         # as it was read: looking at it later must neither open a transaction nor see what another callback wrote
         self._session.expunge(flow)
@@ -196,6 +194,9 @@ class SignIn:
             )
         except TokenError as exc:
             raise SignInFailed(exc.error or "token", exc.words, code=exc.code, trace=exc.trace) from None
+        issuer = args.get("iss", [""])[0]
+        if issuer and f"/{identity.tid}/" not in issuer:  # where the settings name no tenant, only this tells which
+            raise problem("issuer")
         _check_scopes(tokens.scopes, flow.scopes)
         return SignedIn(flow=flow, registration=app, identity=identity, tokens=tokens)
 
@@ -224,13 +225,18 @@ class SignIn:
             self._session.execute(ended.execution_options(synchronize_session=False))
 
     def outcome(self, outcome_id: str, *, user_id: str) -> OAuthFlow | None:
-        """Return the ended sign-in of this user that ``outcome_id`` names."""
+        """Return the sign-in of this user that ``outcome_id`` names: an ended one, or one that is just being finished.
+
+        ``problem`` of the latter is None.
+        """
         if not outcome_id.isalnum():  # it comes from a URL, and PostgreSQL takes no NUL
             return None
         wanted = select(OAuthFlow).where(OAuthFlow.outcome_id == outcome_id, OAuthFlow.user_id == user_id)
-        return self._session.scalar(wanted.where(OAuthFlow.problem.is_not(None)))
+        return self._session.scalar(wanted.where(OAuthFlow.consumed_at.is_not(None)))
 
     def _check_flow(self, flow: OAuthFlow, visitor: Visitor) -> None:
+        if flow.consumed_at is not None:
+            raise problem("state")
         if flow.expires_at <= self._clock():
             raise problem("expired")
         if not hmac.compare_digest(_hash(visitor.binding or ""), flow.binding):
@@ -253,11 +259,16 @@ class SignIn:
             raise problem("state")
 
 
+def _is_over(now: datetime) -> ColumnElement[bool]:
+    """Outcomes are shown for a day; an abandoned start is known for an hour, to tell who comes late that it is late."""
+    is_abandoned = OAuthFlow.consumed_at.is_(None) & (OAuthFlow.expires_at < now - timedelta(hours=1))
+    return is_abandoned | (OAuthFlow.expires_at < now - timedelta(days=1))
+
+
 def _check_answer(args: Mapping[str, list[str]], registration: AppRegistration) -> None:
     """Read Microsoft's answer: ``error`` before ``code``; its text is anybody's, so it only picks our words."""
     issuer = args.get("iss", [""])[0]
-    origin = origin_of(issuer)
-    if issuer and not (issuer.startswith(f"{origin}/") and is_same_service(origin, registration.authority)):
+    if issuer and not may_be_issuer(registration, issuer):
         raise problem("issuer")
     if args.get("error"):
         advice = advise(args["error"][0], args.get("error_description", [""])[0], login=registration.authority)

@@ -116,7 +116,7 @@ class Connect:
         with write_transaction(self.session):
             flow = self.session.get(OAuthFlow, signed_in.flow.id)
             if flow is None:  # somebody has disconnected the mailbox meanwhile
-                raise problem("state")
+                raise problem("gone")
             connection = store_grant(self.session, self.keyring, signed_in, now=self.clock())
             mailbox = self._store_mailbox(connection, owner)
             flow.problem, flow.code_verifier, flow.mailbox_id = {}, None, mailbox.id

@@ -141,7 +141,7 @@ class SystemMailboxes:
         address = self.session.scalar(select(Mailbox.address).where(Mailbox.id == flow.mailbox_id))
         self.session.commit()  # no transaction is open while Graph is asked
         if address is None:
-            raise problem("state")
+            raise problem("gone")
         access = "shared" if flow.scopes == list(SCOPES_OF["shared"]) else "sign_in"
         look = self._look_as_delegate if access == "shared" else self._look_at_own
         try:
@@ -199,11 +199,11 @@ class SystemMailboxes:
         with write_transaction(self.session):
             flow = self.session.get(OAuthFlow, signed_in.flow.id)
             if flow is None or flow.mailbox_id is None:  # somebody has disconnected the mailbox meanwhile
-                raise problem("state")
+                raise problem("gone")
             connection = store_grant(self.session, self.keyring, signed_in, now=self.clock())
             mailbox = self.session.get_one(Mailbox, flow.mailbox_id, with_for_update=True, populate_existing=True)
             if mailbox.state == "deleting":
-                raise problem("state")
+                raise problem("gone")
             if self._same(*_names(owner), beside=mailbox.id):
                 raise SignInFailed("mailbox", Words("This account's mailbox is among the team's already."))
             before, mailbox.connection_id, mailbox.access = mailbox.connection_id, connection.id, access

@@ -88,7 +88,7 @@ ROUTES = (
     Route(f"{_MAILBOX}/check", "mailbox_check", mailboxes.mailbox_check, _TEAM, ("POST",)),
     Route(f"{_MAILBOX}/disconnect", "mailbox_disconnect", disconnect.mailbox_disconnect, _TEAM, ("GET", "POST")),
     # the answer belongs to a flow, whose user is checked by the flow itself, in its order
-    Route("/oauth/callback", "oauth_callback", callback.oauth_callback, ()),
+    Route("/oauth/callback", "oauth_callback", callback.oauth_callback, (), ("GET", "POST")),
     # for visitors whom nobody knows yet
     Route("/sign-in", "sign_in", sign_in.sign_in, (), ("GET", "POST")),
     Route("/messages", "messages", messages.messages, _READ),

@@ -24,12 +24,19 @@ from flask_ms365.settings.registration import without_credential
 from flask_ms365.state import State, current_state
 from flask_ms365.web.access import is_allowed
 from flask_ms365.web.consent import consent_returned
+from flask_ms365.web.problem import problem
 from flask_ms365.web.snapshot import fresh_snapshot
 from flask_ms365.web.words import Notice
 from flask_ms365.words import Words, from_json
 
 _AGAIN = "ms365_again"
 _NOT_CONNECTED = Words("Not connected")
+_UNDER_WAY = Notice(
+    kind="info",
+    title=Words("The sign-in is being finished"),
+    next_step=Words("Look at this page again in a moment. If nothing has changed then, begin again."),
+)
+_LONGEST_QUERY = 65_536  # bytes, looked at before any of it is read
 _DETAILS = (
     (Words("Failed check"), "check"),
     (Words("AADSTS code"), "code"),
@@ -99,6 +106,10 @@ def to_microsoft(started: Started, redirect_uri: str) -> Response:
 
 def oauth_callback() -> ResponseReturnValue:
     """Take Microsoft's answer and lead back to the page where the sign-in began."""
+    if request.method != "GET":  # who only looks uses nothing up, and Microsoft is never asked to post
+        return _plain(PROBLEMS["malformed"][0], 200 if request.method == "HEAD" else 405)
+    if len(request.query_string) > _LONGEST_QUERY:
+        return _nobodys("malformed")
     if "admin_consent" in request.args and "state" not in request.args:
         return consent_returned()
     state, args = current_state(), request.args.to_dict(flat=False)
@@ -107,7 +118,7 @@ def oauth_callback() -> ResponseReturnValue:
     try:
         flow = state.sign_in.find(args)
     except SignInFailed as exc:
-        return _come_again() if may_come_again else _leave(_page_of_nobody(), exc.check)
+        return _come_again() if may_come_again else _nobodys(exc.check)
     if may_come_again and (flow.user_id or _is_session_strict()):
         return _come_again()
     ending = ENDINGS[flow.purpose]
@@ -116,13 +127,13 @@ def oauth_callback() -> ResponseReturnValue:
     try:
         answer = ending.finish(state, flow, args, visitor)
     except SignInFailed as exc:
-        return _leave(ending.page(flow), _ended(state, flow, exc, user_id), flow)
+        return _failed(ending, flow, exc, visitor)
     except MS365Error as exc:
-        failed = SignInFailed("setup", exc.words, next_step=Words("Ask an admin of this app."))
-        return _leave(ending.page(flow), _ended(state, flow, failed, user_id), flow)
+        error = SignInFailed("setup", exc.words, next_step=Words("Ask an admin of this app."))
+        return _failed(ending, flow, error, visitor)
     if isinstance(answer, Identity):  # outside the try: an error of the host's is the host's
         return _taken_in(state, flow, answer)
-    return answer or _leave(ending.page(flow), flow.outcome_id, flow)
+    return answer or _unbound(_leave(ending.page(flow), flow.outcome_id), flow)
 
 
 def outcome_notices(user_id: str, *, done: Notice, failed: str = _NOT_CONNECTED) -> list[Notice]:
@@ -134,6 +145,8 @@ def outcome_notices(user_id: str, *, done: Notice, failed: str = _NOT_CONNECTED)
     flow = current_state().sign_in.outcome(outcome, user_id=user_id) if outcome else None
     if flow is None:
         return []
+    if flow.problem is None:
+        return [_UNDER_WAY]
     if not flow.problem:
         return [done]
     return [
@@ -156,19 +169,38 @@ def _taken_in(state: State, flow: OAuthFlow, identity: Identity) -> Response:
     return _unbound(make_response(answer), flow)
 
 
-def _ended(state: State, flow: OAuthFlow, error: SignInFailed, user_id: str | None) -> str:
-    """Keep how a sign-in ended; return what names it to this visitor, who may not be the one who began."""
-    if error.check == "state":  # another callback was first, and will tell
-        return error.check
-    state.sign_in.failed(flow, error)
-    return flow.outcome_id if not flow.user_id or user_id == flow.user_id else error.check
+def _failed(ending: Ending, flow: OAuthFlow, error: SignInFailed, visitor: Visitor) -> ResponseReturnValue:
+    """Keep why a sign-in ended; tell it where it began, to a visitor who may not be the one who began."""
+    is_theirs = not flow.user_id or visitor.user_id == flow.user_id
+    was_first = error.check != "state"
+    if was_first:
+        current_state().sign_in.failed(flow, error)
+    if ending.permission is not None and (visitor.user_id is None or not visitor.is_allowed):
+        return _plain(error.words)
+    if not was_first:  # what came of the other answer is theirs to see; the cookie may be that of a newer sign-in
+        return _leave(ending.page(flow), flow.outcome_id if flow.user_id and is_theirs else error.check)
+    if not is_theirs or error.check == "gone":
+        return _leave(ending.page(flow), error.check)
+    return _unbound(_leave(ending.page(flow), flow.outcome_id), flow)
 
 
-def _leave(page: str, outcome: str, flow: OAuthFlow | None = None) -> Response:
+def _nobodys(check: str) -> ResponseReturnValue:
+    """Tell of an answer that belongs to no sign-in: nobody knows who began it, or what for."""
+    state = current_state()
+    if state.current_user_id() is None:
+        return _plain(PROBLEMS[check][0]) if state.host_sign_in.handler is None else _leave(url_for(".sign_in"), check)
+    return _leave(url_for(".my_email"), check) if is_allowed(Permission.OWN_MAILBOX) else _plain(PROBLEMS[check][0])
+
+
+def _plain(text: str, status: int = 400) -> ResponseReturnValue:
+    """Tell it on a page of its own to a visitor whom no other is open to."""
+    next_step = Words("Go back to where you began in this app, and begin again.")
+    return problem(Words("The sign-in did not work"), text, status, next_step=next_step)
+
+
+def _leave(page: str, outcome: str) -> Response:
     """Lead to ``page``, where ``outcome`` is told."""
     response: Response = make_response(redirect(f"{page}?{urlencode({'outcome': outcome})}", 303))
-    if flow is not None and outcome not in PROBLEMS:  # a stray answer must not end a sign-in that is under way
-        return _unbound(response, flow)
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
 
@@ -179,12 +211,6 @@ def _unbound(response: Response, flow: OAuthFlow) -> Response:
     response.delete_cookie(_cookie_name(flow.redirect_uri), secure=is_secure, httponly=True, samesite="Lax")
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
-
-
-def _page_of_nobody() -> str:
-    """Return where to tell of an answer that belongs to no sign-in: nobody knows who began it, or what for."""
-    is_own = is_allowed(Permission.OWN_MAILBOX) or current_state().host_sign_in.handler is None
-    return url_for(".my_email" if is_own else ".sign_in")
 
 
 def _is_session_strict() -> bool:

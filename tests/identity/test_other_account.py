@@ -1,4 +1,4 @@
-"""Fault 19: another account than expected signs in. Nothing is changed, and the person is asked which one it is to be."""
+"""fault 19: another account than expected signs in. Nothing is changed, and the person is asked which one counts."""
 
 from __future__ import annotations
 

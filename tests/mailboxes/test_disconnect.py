@@ -91,7 +91,7 @@ def test_a_sign_in_that_has_just_come_back_connects_nothing(connected: Host, ana
             answer = pool.submit(visitor.get, back)
             assert traffic.wait_for(1)
             disconnect(connected, keep_mail=True)
-        assert answer.result(timeout=30).headers["Location"] == "/ms365/my-email?outcome=state"
+        assert answer.result(timeout=30).headers["Location"] == "/ms365/my-email?outcome=gone"
     assert (state(connected).state, connection(connected).refresh_token) == ("disconnected", None)
 
 
