@@ -134,6 +134,7 @@ def test_a_host_may_take_our_navigation_into_its_own_menu(host: Host) -> None:
         ("Settings", "/ms365/settings", False, None),
         ("Setup guide", "/ms365/setup", False, None),
         ("Connection check", "/ms365/check", False, None),
+        ("Mailboxes", "/ms365/mailboxes", False, None),
         ("My email", "/ms365/my-email", False, None),
         ("Messages", "/ms365/messages", False, None),
         ("Audit log", "/ms365/audit", False, None),

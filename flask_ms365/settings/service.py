@@ -83,6 +83,8 @@ class Settings:
             after = rules.candidate(before, changes, today=self.clock().date())
             was_on, is_on = before.is_sync_on, after.is_sync_on
             changed = [key for key in after.changes if rules.differs(before, after, key)]
+            if any(_is_sealed(key, after.changes[key]) for key in changed):
+                keep_canary(self._session, self._keyring)
             overlap = self._overlap(before, after)  # first of all: what is written shows in ``before`` too
             for key in changed:
                 self._audit(before, after, key, actor, row.version + 1)
@@ -164,14 +166,13 @@ class Settings:
         if isinstance(value, UseDefault):
             self._session.delete(row)
             return
+        # sealed before the row is touched: an error of the database would tell what was about to be stored
+        is_sealed = _is_sealed(key, value)
+        sealed = self._keyring.seal(value, secret_context(key)) if is_sealed else None
         if row is None:
             row = Setting(key=key)
             self._session.add(row)
-        row.value, row.sealed, row.previous = value, None, None
-        if spec_of(key).is_secret and value:
-            keep_canary(self._session, self._keyring)
-            row.value, row.sealed = None, self._keyring.seal(value, secret_context(key))
-            row.previous = previous
+        row.value, row.sealed, row.previous = (None if is_sealed else value), sealed, previous if is_sealed else None
         row.changed_at, row.changed_by = self.clock(), actor
 
     def _overlap(self, before: Snapshot, after: Snapshot) -> dict[str, str]:
@@ -206,3 +207,7 @@ class Settings:
         self._after_toggle(is_on)
         toggled = signals.email_sync_enabled if is_on else signals.email_sync_disabled
         toggled.send(self._app, actor=actor)
+
+
+def _is_sealed(key: str, value: str | UseDefault) -> bool:
+    return spec_of(key).is_secret and bool(value) and not isinstance(value, UseDefault)

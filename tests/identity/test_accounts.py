@@ -10,12 +10,6 @@ from tests.conftest import Host
 from tests.identity.conftest import CONNECTED, SignInBegun, come_back, counts, session_of
 
 
-def test_another_account_than_before_is_another_mailbox(connected: Host, simulator: Simulator) -> None:
-    eve = simulator.add_user("eve@contoso.example", password="eve")
-    assert "eve@contoso.example" in connected.visitor().connect(eve).text
-    assert counts(connected) == (2, 2)
-
-
 def test_the_same_account_again_is_the_same_mailbox(connected: Host, ana: User) -> None:
     assert CONNECTED in connected.visitor().connect(ana).text
     assert counts(connected) == (1, 1)
