@@ -146,7 +146,7 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
 
 
 def _let_go(disconnect: Disconnect, mailbox_id: int, user_id: str) -> None:
-    disconnect.disconnect(mailbox_id, keep_mail=True, actor=user_id)
+    disconnect.end(mailbox_id, keep_mail=True, actor=user_id)
 
 
 def _tell_refusal(app: Flask, error: TokenError) -> None:

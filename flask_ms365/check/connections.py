@@ -50,7 +50,7 @@ def permissions(subject: Subject) -> Outcome:
     )
     next_step = Words("Grant admin consent, then let those people sign in again.")
     outcome = failed if len(short) == len(grants) else warning
-    return outcome(lacking, next_step, page="permissions", endpoint="setup")
+    return outcome(lacking, next_step, page="permissions", endpoint="setup_consent")
 
 
 def mailbox(subject: Subject) -> Outcome:
@@ -148,7 +148,7 @@ def _of_graph(error: GraphError, mailbox: Any, origin: str) -> Outcome:
         Words("Microsoft Graph does not let us read this mailbox."),
         Words("Grant admin consent for Mail.Read, then let its owner sign in again."),
         page="permissions",
-        endpoint="setup",
+        endpoint="setup_consent",
         **_said(error),
     )
 

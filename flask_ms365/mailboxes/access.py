@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from flask_ms365.errors import GraphError
 from flask_ms365.words import Words
+
+if TYPE_CHECKING:
+    from flask_ms365.graph import GraphClient
+    from flask_ms365.graph.types import User
 
 _LONGEST = 254
 # as Exchange has them: no quotes, no slashes, nothing beyond ASCII
@@ -90,3 +95,13 @@ def next_step(code: str | None, access: str) -> str:
     if code in _DENIED:
         return WAYS[access].if_denied
     return _CHECK_ADDRESS if code in _ABSENT else ""
+
+
+def profile(graph: GraphClient) -> User | None:
+    """Return whose mailbox it is, where we may know: reading mail does not need that permission."""
+    try:
+        return graph.user()
+    except GraphError as exc:
+        if exc.status in (403, 404):
+            return None
+        raise

@@ -18,7 +18,9 @@ from flask_ms365.crypto import Keyring
 from flask_ms365.errors import GraphError, SignInFailed
 from flask_ms365.identity.problems import problem
 from flask_ms365.identity.registration import AppRegistration
+from flask_ms365.identity.scopes import missing_scopes
 from flask_ms365.identity.sign_in import Purpose, SignedIn, SignIn, Started, Visitor
+from flask_ms365.mailboxes.access import profile
 from flask_ms365.mailboxes.grants import let_run, store_grant
 from flask_ms365.models import Connection, Mailbox, OAuthFlow, write_transaction
 from flask_ms365.models.base import AnySession
@@ -42,7 +44,7 @@ class Connect:
     registration: Callable[[], AppRegistration]
     clock: Callable[[], datetime]
     wake: Callable[[int], None]
-    # disconnects a mailbox whose place another account's takes, and keeps its mail: (mailbox, user)
+    # within a transaction: disconnects a mailbox of a user whose place another account's takes, and keeps its mail
     let_go: Callable[[int, str], None]
 
     def begin(self, *, user_id: str, redirect_uri: str, instead: OAuthFlow | None = None) -> Started:
@@ -66,9 +68,7 @@ class Connect:
         app = self.sign_in.accept(flow, args, registration=self.registration, visitor=visitor)
         signed_in = self.sign_in.exchange(flow, args, app)
         former = self._check_account(signed_in)
-        mailbox_id = self._store(signed_in, self._probe(signed_in))
-        if former is not None:
-            self.let_go(former, flow.user_id)
+        mailbox_id = self._store(signed_in, self._probe(signed_in), former)
         signals.mailbox_connected.send(self.app, mailbox_id=mailbox_id)
         self.wake(mailbox_id)
 
@@ -91,12 +91,12 @@ class Connect:
         next_step = Words("Nothing was changed. Which one is it to be?")
         raise SignInFailed("account", message, next_step=next_step, seen=seen)
 
-    def _probe(self, signed_in: SignedIn) -> User:
-        """Read the account and its inbox once, before anything is stored."""
+    def _probe(self, signed_in: SignedIn) -> User | None:
+        """Read the inbox once, before anything is stored; return whose it is, where we may know."""
         graph = self.clients.with_token(signed_in.tokens.access_token)
         self.session.commit()  # no transaction is open while Graph is asked
         try:
-            user = graph.user()
+            user = profile(graph)
             graph.probe()
         except GraphError as exc:
             raise SignInFailed(
@@ -106,12 +106,12 @@ class Connect:
                 code=exc.code,
                 trace=exc.request_id,
             ) from None
-        if user.id != signed_in.identity.oid:
+        if user is not None and user.id != signed_in.identity.oid:
             message = Words("Microsoft Graph answered for another account.")
             raise SignInFailed("account", message, next_step=Words("Try again."))
         return user
 
-    def _store(self, signed_in: SignedIn, owner: User) -> int:
+    def _store(self, signed_in: SignedIn, owner: User | None, former: int | None) -> int:
         """Store grant, mailbox and outcome in one transaction; return the mailbox's id."""
         with write_transaction(self.session):
             flow = self.session.get(OAuthFlow, signed_in.flow.id)
@@ -128,18 +128,21 @@ class Connect:
                 target=mailbox.address,
                 mailbox_id=mailbox.id,
             )
+            if former is not None:
+                self.session.flush()  # this sign-in has ended, and is not given up with those under way
+                self.let_go(former, flow.user_id)
             return mailbox.id
 
-    def _store_mailbox(self, connection: Connection, owner: User) -> Mailbox:
+    def _store_mailbox(self, connection: Connection, owner: User | None) -> Mailbox:
         """Return the user's mailbox of this account, connected and due now."""
-        address = owner.mail or owner.user_principal_name or connection.upn or ""
         mailbox = own_mailbox(self.session, connection.user_id, connection_id=connection.id)
+        account = connection.upn or ""
         if mailbox is None:
-            mailbox = Mailbox(
-                kind="user", owner_id=connection.user_id, connection_id=connection.id, created_at=self.clock()
-            )
+            mailbox = Mailbox(kind="user", owner_id=connection.user_id, address=account, created_at=self.clock())
+            mailbox.connection_id = connection.id
             self.session.add(mailbox)
-        mailbox.address, mailbox.upn = address, owner.user_principal_name
+        if owner is not None:
+            mailbox.address, mailbox.upn = owner.mail or owner.user_principal_name or account, owner.user_principal_name
         let_run(mailbox, self.clock())
         self.session.flush()
         return mailbox
@@ -153,6 +156,12 @@ def _asked_of(connection: Connection | None, instead: OAuthFlow | None) -> dict[
     if connection is None:
         return {}
     return {"login_hint": connection.upn or "", "claims": connection.claims or ""}
+
+
+def left_out(session: AnySession, mailbox: Mailbox) -> list[str]:
+    """Return the permissions that were asked for, and not granted, when the account of ``mailbox`` signed in."""
+    connection = session.get(Connection, mailbox.connection_id) if mailbox.connection_id else None
+    return missing_scopes(tuple(connection.granted_scopes), connection.scopes) if connection else []
 
 
 def own_mailbox(session: AnySession, user_id: str, *, connection_id: int | None = None) -> Mailbox | None:

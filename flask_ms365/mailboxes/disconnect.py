@@ -55,13 +55,17 @@ class Disconnect:
         be deleted: as much as takes a moment at once, the rest at each tick. What is deleted already does not come
         back, whatever is asked for then.
         """
-        has_ended = DISCONNECTED if keep_mail else ("deleting",)
         with write_transaction(self.session):
-            mailbox = self._locked(mailbox_id)
-            if mailbox is not None and mailbox.state not in has_ended:
-                self._end(mailbox, keep_mail=keep_mail, actor=actor)
+            self.end(mailbox_id, keep_mail=keep_mail, actor=actor)
         if not keep_mail:
             self.deletion.go_on(mailbox_id, seconds=_A_MOMENT)
+
+    def end(self, mailbox_id: int, *, keep_mail: bool, actor: str | None) -> None:
+        """Within a transaction: end what lets a mailbox be read, unless that was done before."""
+        has_ended = DISCONNECTED if keep_mail else ("deleting",)
+        mailbox = self._locked(mailbox_id)
+        if mailbox is not None and mailbox.state not in has_ended:
+            self._end(mailbox, keep_mail=keep_mail, actor=actor)
 
     def look_at(self, mailbox_id: int, *, owner_id: str | None) -> Prospect | None:
         """Return what there is to lose, or None where ``owner_id`` has no such mailbox; None is the team."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import select
@@ -17,6 +18,18 @@ from flask_ms365.sync.lease import DISCONNECTED
 
 # what a mailbox needs to be asked for, by the way it is read; an application mailbox needs no sign-in
 SCOPES_OF = {"sign_in": SCOPES, "shared": SHARED_SCOPES}
+
+
+def consent_scopes(ways: Collection[str], graph: str) -> tuple[str, ...]:
+    """Return what an admin is asked to allow for mailboxes that are read in these ways; ``graph`` is Graph's origin.
+
+    App permissions are consented to by ``.default`` alone, which is all that the registration lists: nothing stands
+    beside it. Elsewhere it is the least that sign-ins ask for, and what these ways need more.
+    """
+    if "application" in ways:
+        return (f"{graph}/.default",)
+    more = [scope for way in sorted(ways) for scope in SCOPES_OF[way]]
+    return tuple(dict.fromkeys([*SCOPES, *more]))
 
 
 def store_grant(session: AnySession, keyring: Keyring, signed_in: SignedIn, *, now: datetime) -> Connection:

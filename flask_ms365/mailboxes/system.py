@@ -20,7 +20,7 @@ from flask_ms365.errors import GraphError, MailboxRefused, SignInFailed, TokenEr
 from flask_ms365.identity.problems import problem
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.sign_in import Purpose, SignedIn, SignIn, Started, Visitor
-from flask_ms365.mailboxes.access import WAYS, checked_address, refusal
+from flask_ms365.mailboxes.access import WAYS, checked_address, profile, refusal
 from flask_ms365.mailboxes.grants import SCOPES_OF, end_grant, let_run, store_grant
 from flask_ms365.models import Connection, Mailbox, OAuthFlow, SettingsVersion, write_transaction
 from flask_ms365.models.base import AnySession
@@ -30,7 +30,6 @@ from flask_ms365.sync.mailbox_client import MailboxClients
 from flask_ms365.words import Words
 
 if TYPE_CHECKING:
-    from flask_ms365.graph import GraphClient
     from flask_ms365.graph.types import User
 
 _LONGEST_LABEL = 200
@@ -64,11 +63,9 @@ class SystemMailboxes:
         addresses = select(Mailbox.address).where(Mailbox.kind == "system", *is_read)
         return list(self.session.scalars(addresses.order_by(Mailbox.address)))
 
-    def scopes_in_use(self) -> tuple[str, ...]:
-        """Return the least that sign-ins ask for, and what the mailboxes that are there need beside it."""
-        kinds = self.session.scalars(select(Mailbox.access).where(Mailbox.state.not_in(DISCONNECTED)).distinct())
-        more = [scope for kind in kinds for scope in SCOPES_OF.get(kind, ())]
-        return tuple(dict.fromkeys([*SCOPES_OF["sign_in"], *more]))
+    def ways_in_use(self) -> set[str]:
+        """Return each way in which a mailbox is read, of people and of the team."""
+        return set(self.session.scalars(select(Mailbox.access).where(Mailbox.state.not_in(DISCONNECTED)).distinct()))
 
     def account_of(self, mailbox: Mailbox) -> str | None:
         """Return the account that signed in for a mailbox last."""
@@ -154,7 +151,7 @@ class SystemMailboxes:
     def _look_at_own(self, signed_in: SignedIn, address: str) -> User | None:
         """Read the inbox of the account that signed in, if it is the mailbox's."""
         graph, account = self.clients.with_token(signed_in.tokens.access_token), signed_in.identity.upn or ""
-        owner = _profile(graph)
+        owner = profile(graph)
         if owner is not None and owner.id != signed_in.identity.oid:
             raise SignInFailed("mailbox", Words("Microsoft Graph answered for another account."))
         if address.lower() not in {account.lower(), *_names(owner)}:
@@ -172,7 +169,7 @@ class SystemMailboxes:
         """Read the inbox of ``address`` with the token of whoever signed in."""
         graph = self.clients.with_token(signed_in.tokens.access_token, name=address)
         graph.probe()
-        return _profile(graph)
+        return profile(graph)
 
     def _prove(self, address: str) -> User | None:
         """Read an inbox with the app's own permission; raise :exc:`MailboxRefused`."""
@@ -187,7 +184,7 @@ class SystemMailboxes:
         graph = self.clients.application(address)
         try:
             graph.probe()
-            return _profile(graph)
+            return profile(graph)
         except GraphError as exc:
             message, step = refusal(exc, "application", address)
             raise MailboxRefused("address", message, next_step=step, code=exc.code, trace=exc.request_id) from None
@@ -258,13 +255,3 @@ def _of_team() -> Select[Any]:
 
 def _names(owner: User | None) -> set[str]:
     return owner.addresses if owner else set()
-
-
-def _profile(graph: GraphClient) -> User | None:
-    """Return whose mailbox it is, where we may know: reading mail does not need that permission."""
-    try:
-        return graph.user()
-    except GraphError as exc:
-        if exc.status in (403, 404):
-            return None
-        raise

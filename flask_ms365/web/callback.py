@@ -31,6 +31,7 @@ from flask_ms365.words import Words, from_json
 
 _AGAIN = "ms365_again"
 _NOT_CONNECTED = Words("Not connected")
+_OTHER_ACCOUNT = Words("Another account signed in")
 _UNDER_WAY = Notice(
     kind="info",
     title=Words("The sign-in is being finished"),
@@ -152,7 +153,7 @@ def outcome_notices(user_id: str, *, done: Notice, failed: str = _NOT_CONNECTED)
     return [
         Notice(
             kind="bad",
-            title=failed,
+            title=_OTHER_ACCOUNT if flow.problem["check"] == "account" else failed,
             text=from_json(flow.problem["message"]),
             next_step=from_json(flow.problem["next_step"]),
             details=[(label, flow.problem[key]) for label, key in _DETAILS if flow.problem[key]],

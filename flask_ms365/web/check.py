@@ -12,7 +12,9 @@ from flask_ms365.check.runs import Run
 from flask_ms365.check.subject import Address
 from flask_ms365.identity.clouds import CLOUDS
 from flask_ms365.identity.portal import PAGES, portal_url
+from flask_ms365.permissions import Permission
 from flask_ms365.state import State, current_state
+from flask_ms365.web.access import is_allowed
 from flask_ms365.web.forms import CsrfForm
 from flask_ms365.web.language import translated
 from flask_ms365.web.redirect_uri import redirect_uri
@@ -109,12 +111,13 @@ def _shown(run: Run | None) -> dict[str, object]:
 
 
 def links() -> dict[str, object]:
-    """Return the pages that an outcome may send to: Microsoft's and ours, by the names that outcomes use."""
+    """Return what an outcome may send to: Microsoft's pages and ours, by the names that outcomes use, and a form."""
     snapshot = current_snapshot()
     cloud, client_id = CLOUDS[str(snapshot.effective("cloud").value)], str(snapshot.effective("client_id").value or "")
     return {
         "entra": {key: (page.label, portal_url(key, cloud, client_id)) for key, page in PAGES.items()},
         "ours": {endpoint: (label, url_for(f".{endpoint}")) for endpoint, label in _MENDED_ON.items()},
+        "consent_form": CsrfForm() if is_allowed(Permission.MANAGE_SETTINGS) else None,
     }
 
 

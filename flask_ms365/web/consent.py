@@ -7,6 +7,8 @@ from flask.typing import ResponseReturnValue
 
 from flask_ms365.identity.advice import advise
 from flask_ms365.identity.portal import admin_consent_url
+from flask_ms365.identity.registration import AppRegistration
+from flask_ms365.mailboxes.grants import consent_scopes
 from flask_ms365.settings.registration import without_credential
 from flask_ms365.state import current_state
 from flask_ms365.web.redirect_uri import redirect_uri
@@ -23,9 +25,9 @@ GIVEN = Notice(
 NOT_GIVEN: str = Words("Admin consent was not given")
 
 
-def consent_scopes() -> tuple[str, ...]:
+def scopes_of_consent(registration: AppRegistration) -> tuple[str, ...]:
     """Return what an admin is asked to allow: the least, and what the mailboxes that there are need beside it."""
-    return current_state().mailboxes.scopes_in_use()
+    return consent_scopes(current_state().mailboxes.ways_in_use(), registration.graph)
 
 
 def consent_url() -> str:
@@ -34,7 +36,7 @@ def consent_url() -> str:
     registration = without_credential(snapshot, current_app.config)
     if not registration.client_id:
         return ""
-    return admin_consent_url(registration, redirect_uri(snapshot).value, scopes=consent_scopes())
+    return admin_consent_url(registration, redirect_uri(snapshot).value, scopes=scopes_of_consent(registration))
 
 
 def consent_returned() -> ResponseReturnValue:

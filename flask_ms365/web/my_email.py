@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from flask_ms365.identity.scopes import PERMISSIONS
-from flask_ms365.mailboxes.connect import own_mailbox
+from flask_ms365.identity.scopes import PERMISSIONS, SCOPES
+from flask_ms365.mailboxes.connect import left_out, own_mailbox
 from flask_ms365.mailboxes.status import MailboxStatus, kept_mail, status_of
 from flask_ms365.models import OAuthFlow
 from flask_ms365.state import current_state
 from flask_ms365.web.callback import outcome_notices, to_microsoft
-from flask_ms365.web.consent import consent_scopes, consent_url
+from flask_ms365.web.consent import consent_url
 from flask_ms365.web.disconnect import disconnected_notices
 from flask_ms365.web.forms import CsrfForm
 from flask_ms365.web.obstacle import settings_link, sign_in_obstacle
@@ -36,8 +36,10 @@ def my_email() -> ResponseReturnValue:
         return problem(Words("Not signed in"), Words("Sign in to this app first."), 403)
     obstacle = sign_in_obstacle(state)
     mailbox = own_mailbox(state.session, user_id)
+    notices = [*outcome_notices(user_id, done=_CONNECTED), *disconnected_notices()]
     status, is_on, now = None, current_snapshot().is_sync_on, state.clock()
     if mailbox is not None:
+        notices.extend(_left_out(left_out(state.session, mailbox)))
         status = status_of(state.session, mailbox, is_on=is_on, now=now)
     return render_template(
         "ms365/my_email.html",
@@ -49,7 +51,7 @@ def my_email() -> ResponseReturnValue:
         obstacle=obstacle,
         obstacle_link=settings_link() if obstacle else None,
         permissions=PERMISSIONS,
-        notices=[*outcome_notices(user_id, done=_CONNECTED), *disconnected_notices()],
+        notices=notices,
     )
 
 
@@ -79,6 +81,15 @@ def _choice(user_id: str) -> dict[str, str] | None:
     return {"outcome": flow.outcome_id, "account": flow.problem["seen"][2]} if flow and flow.problem else None
 
 
+def _left_out(missing: list[str]) -> list[Notice]:
+    """Tell what Microsoft left out of a grant that is good enough to read mail."""
+    if not missing:
+        return []
+    text = Words("Your mail is read all the same. Microsoft did not grant: %(missing)s.", missing=", ".join(missing))
+    next_step = Words("Sign in again and accept all permissions, or ask your Microsoft admin to allow them.")
+    return [Notice(kind="warn", title=Words("A permission is missing"), text=text, next_step=next_step)]
+
+
 def _approval_message(user_id: str) -> list[str]:
     """Return, line by line, what to forward where Microsoft wants an admin's approval first; nothing elsewhere."""
     outcome_id = request.args.get("outcome", "")
@@ -90,7 +101,7 @@ def _approval_message(user_id: str) -> list[str]:
         Words("I would like to connect my Microsoft 365 mailbox with %(host)s.", host=host),
         Words("Microsoft asks for an admin's approval first. Please grant it once for everybody with this link:"),
         consent_url(),
-        Words("It allows the app: %(permissions)s", permissions=" ".join(consent_scopes())),
+        Words("What the app needs to read my mail: %(permissions)s", permissions=" ".join(SCOPES)),
     ]
 
 

@@ -17,7 +17,7 @@ from flask_ms365.settings.registration import without_credential
 from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.state import current_state
 from flask_ms365.web.callback import outcome_notices, to_microsoft
-from flask_ms365.web.consent import GIVEN, NOT_GIVEN, consent_scopes, consent_url
+from flask_ms365.web.consent import GIVEN, NOT_GIVEN, consent_url, scopes_of_consent
 from flask_ms365.web.forms import CsrfForm
 from flask_ms365.web.redirect_uri import redirect_uri
 from flask_ms365.web.setup_steps import setup_steps
@@ -80,7 +80,7 @@ def setup_consent() -> ResponseReturnValue:
         purpose=Purpose.CONSENT,
         user_id=str(user_id),
         redirect_uri=uri.value,
-        scopes=consent_scopes(),
+        scopes=scopes_of_consent(registration),
     )
     return to_microsoft(started, uri.value)
 

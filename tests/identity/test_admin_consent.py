@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 import pytest
 from sqlalchemy import select
 
-from flask_ms365.models import AuditEvent, Mailbox, OAuthFlow
+from flask_ms365.models import AuditEvent, Connection, Mailbox, OAuthFlow
 from flask_ms365.simulator import App, Simulator, User
 from tests.conftest import CALLBACK, Host
 from tests.identity.conftest import session_of
@@ -121,5 +121,40 @@ def test_who_only_declined_gets_none(configured: Host, ana: User) -> None:
 
 
 def test_a_permission_that_was_left_out_is_named(configured: Host, registration: App, ana: User) -> None:
+    """fault 19: fewer scopes granted than asked for"""
     registration.withheld_scopes = {"Mail.Read"}
     assert "the permission to read mail: Mail.Read." in configured.visitor().connect(ana).text
+
+
+def test_app_permissions_are_asked_for_as_the_registration_lists_them(
+    connected: Host, simulator: Simulator, registration: App, admin: User
+) -> None:
+    with connected.app.app_context():
+        session_of(connected).scalars(select(Mailbox)).one().access = "application"
+        session_of(connected).commit()
+    visitor = connected.visitor()
+    url = press(visitor)
+    assert parse_qs(urlsplit(url).query)["scope"] == [f"{simulator.url}/.default"]
+    registration.withdraw_consent()
+    visitor.get(path_of(sign_in_at_microsoft(url, admin)))
+    assert "Mail.Read" in registration.application_permissions
+
+
+def test_without_the_permission_for_the_profile_mail_is_read_and_it_is_told(
+    configured: Host, registration: App, ana: User
+) -> None:
+    """fault 19: fewer scopes granted than asked for"""
+    registration.withheld_scopes = {"User.Read"}
+    page = configured.visitor().connect(ana).text
+    assert ("Your mail is being read" in page, "Microsoft did not grant: User.Read." in page) == (True, True)
+    assert "ana@contoso.example" in page
+
+
+def test_the_connection_check_offers_consent_where_it_is_missing(connected: Host) -> None:
+    with connected.app.app_context():
+        session_of(connected).scalars(select(Connection)).one().granted_scopes = ["Mail.Read"]
+        session_of(connected).commit()
+    visitor = connected.visitor()
+    answer = visitor.submit("/ms365/check", {})
+    page = visitor.get(answer.headers["Location"]).text
+    assert f'action="{GRANT}"' in page

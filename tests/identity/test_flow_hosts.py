@@ -34,12 +34,13 @@ class Browser(Visitor):
 
     def arrive(self, path: str) -> TestResponse:
         """Open ``path`` as a link of another site leads to it; then go on as a page of this one says."""
-        kept_back = [cookie for cookie in self._cookies.values() if cookie.same_site == "Strict"]
-        for cookie in kept_back:
-            del self._cookies[cookie._storage_key]
+        jar = self._cookies
+        assert jar is not None
+        kept_back = {key: cookie for key, cookie in jar.items() if cookie.same_site == "Strict"}
+        for key in kept_back:
+            del jar[key]
         answer = self.get(path)
-        for cookie in kept_back:
-            self._cookies[cookie._storage_key] = cookie
+        jar.update(kept_back)
         again = re.search(r'content="0; url=([^"]+)"', answer.text)
         return self.get(html.unescape(again[1])) if again else answer
 
