@@ -7,9 +7,10 @@ from datetime import datetime, timezone
 import pytest
 
 from flask_ms365.errors import GraphError, Throttled, Unauthorized, Unavailable
-from flask_ms365.graph.errors_map import graph_error, retry_after
+from flask_ms365.graph.errors_map import graph_error
 from flask_ms365.graph.http import GraphHttp, new_pool
 from flask_ms365.simulator import Simulator, User
+from flask_ms365.waiting import retry_after
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)
 
