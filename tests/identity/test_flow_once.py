@@ -15,6 +15,7 @@ from flask_ms365.models import OAuthFlow
 from flask_ms365.simulator import User
 from tests.conftest import Clock, Host
 from tests.identity.conftest import CALLBACK_PATH, CONNECTED, SignInBegun, come_back, counts, session_of
+from tests.sync.conftest import Synced
 from tests.visitor import sign_in_at_microsoft
 
 TOKEN = "/oauth2/v2.0/token"
@@ -71,6 +72,24 @@ def test_two_callbacks_at_the_same_instant_are_one_sign_in(begun: SignInBegun, m
     (way,) = set(ways)
     assert begun.simulator.count("POST", TOKEN) == 1
     assert CONNECTED in begun.visitor.get(way).text
+
+
+def test_at_the_same_instant_on_each_database(synced: Synced, ana: User) -> None:
+    """fault 4"""
+    visitor = synced.host.visitor()
+    query = urlsplit(sign_in_at_microsoft(visitor.start_connect(), ana)).query
+    cookie, before = visitor.get_cookie("ms365-flow"), synced.simulator.count("POST", TOKEN)
+    assert cookie is not None
+
+    def arrive(_: int) -> str:
+        other = synced.host.visitor()
+        other.set_cookie("ms365-flow", cookie.value)
+        return str(other.get(f"{CALLBACK_PATH}?{query}").headers["Location"])
+
+    with ThreadPoolExecutor(4) as pool:
+        (way,) = set(pool.map(arrive, range(4)))
+    assert synced.simulator.count("POST", TOKEN) == before + 1
+    assert CONNECTED in visitor.get(way).text
 
 
 def test_who_comes_second_while_the_first_is_still_asking_is_told_to_look_again(

@@ -13,6 +13,7 @@ from flask_ms365.simulator import Simulator, User
 from flask_ms365.sync.report import Result
 from tests.conftest import Host
 from tests.identity.conftest import session_of
+from tests.sync.conftest import Synced
 from tests.visitor import Visitor, controls, path_of, sign_in_at_microsoft
 
 MY_EMAIL = "/ms365/my-email"
@@ -100,3 +101,10 @@ def test_a_new_name_of_the_same_person_is_no_other_account(connected: Host, ana:
 
 def test_a_sign_in_again_fills_in_whose_mailbox_it_is(connected: Host) -> None:
     assert hint(connected.visitor().start_connect()) == "ana@contoso.example"
+
+
+def test_on_each_database_the_one_comes_and_the_other_goes(synced: Synced, kim: User) -> None:
+    visitor = synced.host.visitor()
+    url = press(visitor, come_back(visitor, visitor.start_connect(), kim), instead=True)
+    assert "Your mail is being read" in come_back(visitor, url, kim).text
+    assert set(states(synced.host).values()) == {"disconnected", "connected"}
