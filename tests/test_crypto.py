@@ -38,6 +38,18 @@ def test_every_key_opens() -> None:
     assert Keyring([NEW, OLD]).open(sealed, PLACE) == CANARY
 
 
+def test_sealed_anew_it_opens_with_the_first_key_alone_and_in_its_own_place_only() -> None:
+    sealed = Keyring([NEW, OLD]).reseal(Keyring([OLD]).seal(CANARY, PLACE))
+    assert Keyring([NEW]).open(sealed, PLACE) == CANARY
+    with pytest.raises(Tampered):
+        Keyring([NEW]).open(sealed, "ms365_setting:tenant_id:sealed")
+
+
+def test_what_cannot_be_opened_is_not_sealed_anew() -> None:
+    with pytest.raises(KeyMissing, match=key_id(OLD)):
+        Keyring([NEW]).reseal(Keyring([OLD]).seal(CANARY, PLACE))
+
+
 def test_a_secret_of_a_key_that_is_gone_names_the_key() -> None:
     sealed = Keyring([OLD]).seal(CANARY, PLACE)
     with pytest.raises(KeyMissing, match=key_id(OLD)):
