@@ -18,7 +18,7 @@ from tests.conftest import Clock, Host
 from tests.identity.conftest import session_of
 
 TOKEN = "/oauth2/v2.0/token"
-MAILBOXES = 40
+MAILBOXES = 12
 
 
 @pytest.fixture
