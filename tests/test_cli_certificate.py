@@ -59,6 +59,7 @@ def test_json_tells_the_thumbprint(host: Host, file: Path) -> None:
         (b"\x30\x82\xff\xfe", "is not PEM"),
         (None, "cannot be read"),
     ],
+    ids=["public half", "expired", "not PEM", "no file"],  # made anew in each process, a key names no test
 )
 def test_what_the_page_refuses_is_refused(host: Host, file: Path, content: bytes | None, said: str) -> None:
     if content is None:

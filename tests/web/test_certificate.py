@@ -116,6 +116,8 @@ def test_a_file_input_that_was_left_empty_keeps_the_stored_one(host: Host, uploa
         # fault 27
         (b"A" * 400_000, "This is too long"),
     ],
+    # made anew in each process, a key names no test
+    ids=["a secret", "PFX", "public half", "private half", "not a pair", "expired", "too long"],
 )
 def test_what_is_wrong_with_a_file_is_told_beside_it(
     host: Host, visitor: Visitor, content: str | bytes, said: str
