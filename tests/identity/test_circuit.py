@@ -122,7 +122,9 @@ def test_another_secret_begins_with_a_closed_circuit(many: Host, simulator: Simu
     tick(many)
     with many.app.app_context():
         many.ms365.settings.save({"client_secret": registration.add_secret()}, actor="ana")
-        assert many.ms365.sync_mailbox(2).result is Result.DONE
+        # the one that found it out rests by itself
+        others = select(Mailbox.id).where(Mailbox.fail_count == 0)
+        assert many.ms365.sync_mailbox(session_of(many).scalars(others).first()).result is Result.DONE
 
 
 def test_tokens_that_are_still_good_go_on_serving(
