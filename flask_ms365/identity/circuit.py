@@ -14,11 +14,12 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Row, delete, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql import Delete, Update
 
 from flask_ms365.errors import AppRefused, MS365Error, SignInNeeded, TokenError, TokenUnavailable
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.models import Circuit, write_transaction
-from flask_ms365.models.base import AnySession
+from flask_ms365.models.base import AnySession, rows_changed
 from flask_ms365.waiting import backoff
 from flask_ms365.words import Words, as_json, from_json
 
@@ -127,10 +128,9 @@ class Circuits:
             return False
         return True
 
-    def _execute(self, statement: Any) -> bool:
+    def _execute(self, statement: Update | Delete) -> bool:
         with write_transaction(self._session):
-            result: Any = self._session.execute(statement.execution_options(synchronize_session=False))
-        return bool(result.rowcount == 1)
+            return rows_changed(self._session, statement) == 1
 
 
 def in_words(held: TokenError) -> Words:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flask.typing import ResponseReturnValue
-from sqlalchemy import update
 
 from flask_ms365 import audit
 from flask_ms365.errors import SignInFailed
@@ -56,17 +55,15 @@ class HostSignIn:
         allowed = self.allowed()
         if allowed is None or self.handler is None:
             raise problem("off")
-        app = self.sign_in.accept(flow, args, registration=self.registration, visitor=visitor)
-        identity = self.sign_in.exchange(flow, args, app).identity
+        identity = self.sign_in.finish(flow, args, registration=self.registration, visitor=visitor).identity
         try:
             allowed.check(identity)
         except SignInFailed as refusal:
             with write_transaction(self.session):
                 self._record("sign_in.refused", identity, reason=refusal.check)
             raise
-        ended = update(OAuthFlow).where(OAuthFlow.id == flow.id).values(problem={}, code_verifier=None)
         with write_transaction(self.session):
-            self.session.execute(ended.execution_options(synchronize_session=False))
+            self.sign_in.succeeded(flow)
             self._record("user.signed_in", identity)
         return identity
 

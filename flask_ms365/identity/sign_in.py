@@ -31,7 +31,7 @@ from flask_ms365.identity.scopes import SCOPES, missing_scopes
 from flask_ms365.identity.token_endpoint import TokenPair
 from flask_ms365.keys.canary import keep_canary
 from flask_ms365.models import OAuthFlow, write_transaction
-from flask_ms365.models.base import AnySession
+from flask_ms365.models.base import AnySession, rows_changed
 from flask_ms365.words import Words, as_json
 
 _LONGEST = 4096  # a code has been seen at 2 KB; more than this is not from Microsoft
@@ -155,6 +155,18 @@ class SignIn:
         self._session.expunge(flow)
         return flow
 
+    def finish(
+        self,
+        flow: OAuthFlow,
+        args: Mapping[str, list[str]],
+        *,
+        registration: Callable[[], AppRegistration],
+        visitor: Visitor,
+    ) -> SignedIn:
+        """Accept an answer and return who signed in, with what Microsoft gave; raise :exc:`SignInFailed`."""
+        app = self.accept(flow, args, registration=registration, visitor=visitor)
+        return self._exchange(flow, args, app)
+
     def accept(
         self,
         flow: OAuthFlow,
@@ -172,7 +184,45 @@ class SignIn:
         _check_answer(args, app)
         return app
 
-    def exchange(self, flow: OAuthFlow, args: Mapping[str, list[str]], app: AppRegistration) -> SignedIn:
+    def consented(self, flow: OAuthFlow, args: Mapping[str, list[str]]) -> None:
+        """Keep that an admin allowed the app, after :meth:`accept`. Which tenant it was, anybody could have written."""
+        if args.get("admin_consent", [""])[0].lower() != "true":
+            raise problem("malformed")
+        with write_transaction(self._session):
+            self.succeeded(flow)
+            audit.record(self._session, "consent.given", at=self._clock(), actor=flow.user_id)
+
+    def succeeded(self, flow: OAuthFlow) -> None:
+        """Within a transaction: keep that a flow ended well."""
+        ended = update(OAuthFlow).where(OAuthFlow.id == flow.id).values(problem={}, code_verifier=None)
+        rows_changed(self._session, ended)
+
+    def failed(self, flow: OAuthFlow, error: SignInFailed) -> None:
+        """Use a flow up and keep why it ended, for the page that tells it to the user who began."""
+        words = {
+            "check": error.check,
+            "message": as_json(error.words),
+            "next_step": as_json(error.next_step),
+            "code": error.code,
+            "trace": error.trace,
+            "seen": error.seen,
+        }
+        ended = update(OAuthFlow).where(OAuthFlow.id == flow.id, OAuthFlow.problem.is_(None))
+        ended = ended.values(consumed_at=self._clock(), code_verifier=None, problem=words)
+        with write_transaction(self._session):
+            rows_changed(self._session, ended)
+
+    def outcome(self, outcome_id: str, *, user_id: str) -> OAuthFlow | None:
+        """Return the sign-in of this user that ``outcome_id`` names: an ended one, or one that is just being finished.
+
+        ``problem`` of the latter is None.
+        """
+        if not outcome_id.isalnum():  # it comes from a URL, and PostgreSQL takes no NUL
+            return None
+        wanted = select(OAuthFlow).where(OAuthFlow.outcome_id == outcome_id, OAuthFlow.user_id == user_id)
+        return self._session.scalar(wanted.where(OAuthFlow.consumed_at.is_not(None)))
+
+    def _exchange(self, flow: OAuthFlow, args: Mapping[str, list[str]], app: AppRegistration) -> SignedIn:
         """Exchange the code of an accepted answer and verify who signed in; raise :exc:`SignInFailed`."""
         if not args.get("code"):
             raise problem("malformed")
@@ -200,40 +250,6 @@ class SignIn:
         _check_scopes(tokens.scopes, flow.scopes)
         return SignedIn(flow=flow, registration=app, identity=identity, tokens=tokens)
 
-    def consented(self, flow: OAuthFlow, args: Mapping[str, list[str]]) -> None:
-        """Keep that an admin allowed the app, after :meth:`accept`. Which tenant it was, anybody could have written."""
-        if args.get("admin_consent", [""])[0].lower() != "true":
-            raise problem("malformed")
-        with write_transaction(self._session):
-            given = update(OAuthFlow).where(OAuthFlow.id == flow.id).values(problem={}, code_verifier=None)
-            self._session.execute(given.execution_options(synchronize_session=False))
-            audit.record(self._session, "consent.given", at=self._clock(), actor=flow.user_id)
-
-    def failed(self, flow: OAuthFlow, error: SignInFailed) -> None:
-        """Use a flow up and keep why it ended, for the page that tells it to the user who began."""
-        words = {
-            "check": error.check,
-            "message": as_json(error.words),
-            "next_step": as_json(error.next_step),
-            "code": error.code,
-            "trace": error.trace,
-            "seen": error.seen,
-        }
-        ended = update(OAuthFlow).where(OAuthFlow.id == flow.id, OAuthFlow.problem.is_(None))
-        ended = ended.values(consumed_at=self._clock(), code_verifier=None, problem=words)
-        with write_transaction(self._session):
-            self._session.execute(ended.execution_options(synchronize_session=False))
-
-    def outcome(self, outcome_id: str, *, user_id: str) -> OAuthFlow | None:
-        """Return the sign-in of this user that ``outcome_id`` names: an ended one, or one that is just being finished.
-
-        ``problem`` of the latter is None.
-        """
-        if not outcome_id.isalnum():  # it comes from a URL, and PostgreSQL takes no NUL
-            return None
-        wanted = select(OAuthFlow).where(OAuthFlow.outcome_id == outcome_id, OAuthFlow.user_id == user_id)
-        return self._session.scalar(wanted.where(OAuthFlow.consumed_at.is_not(None)))
-
     def _check_flow(self, flow: OAuthFlow, visitor: Visitor) -> None:
         if flow.consumed_at is not None:
             raise problem("state")
@@ -249,13 +265,9 @@ class SignIn:
     def _consume(self, flow: OAuthFlow) -> None:
         """Use the flow up: of two callbacks at the same instant one wins."""
         with write_transaction(self._session):
-            used = self._session.execute(
-                update(OAuthFlow)
-                .where(OAuthFlow.id == flow.id, OAuthFlow.consumed_at.is_(None))
-                .values(consumed_at=self._clock())
-                .execution_options(synchronize_session=False)
-            )
-        if used.rowcount != 1:  # type: ignore[attr-defined]
+            unused = update(OAuthFlow).where(OAuthFlow.id == flow.id, OAuthFlow.consumed_at.is_(None))
+            is_first = rows_changed(self._session, unused.values(consumed_at=self._clock())) == 1
+        if not is_first:
             raise problem("state")
 
 

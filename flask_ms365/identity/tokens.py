@@ -27,7 +27,7 @@ from flask_ms365.identity.id_token import is_for_account
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.token_endpoint import TokenPair
 from flask_ms365.models import Connection, write_transaction
-from flask_ms365.models.base import AnySession
+from flask_ms365.models.base import AnySession, rows_changed
 from flask_ms365.words import Words
 
 _log = logging.getLogger(__name__)
@@ -175,8 +175,7 @@ class Tokens:
 
     def _write(self, statement: Update) -> bool:
         with write_transaction(self._session):
-            result = self._session.execute(statement.execution_options(synchronize_session=False))
-        return bool(result.rowcount == 1)  # type: ignore[attr-defined]
+            return rows_changed(self._session, statement) == 1
 
 
 def _early(connection: Row[Any]) -> timedelta:

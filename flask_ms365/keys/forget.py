@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import delete, or_, select, update
+from sqlalchemy.sql import Delete, Update
 
 from flask_ms365 import audit
 from flask_ms365.crypto import key_id_in
@@ -18,7 +18,7 @@ from flask_ms365.models import (
     lock_version,
     write_transaction,
 )
-from flask_ms365.models.base import AnySession
+from flask_ms365.models.base import AnySession, rows_changed
 
 # without a connection already, or on their way out
 _WITHOUT = ("disconnected", "deleting")
@@ -39,7 +39,7 @@ def _forget(session: AnySession, key_id: str) -> list[int]:
     lost = or_(key_id_in(Connection.access_token) == key_id, key_id_in(Connection.refresh_token) == key_id)
     ended = Mailbox.connection_id.in_(select(Connection.id).where(lost)), Mailbox.state.not_in(_WITHOUT)
     dead = {"is_dead": True, "access_token": None, "refresh_token": None, "version": Connection.version + 1}
-    statements = [
+    statements: list[Update | Delete] = [
         update(Mailbox).where(*ended).values(state="sign_in_needed"),
         update(Connection).where(lost).values(dead),
         delete(Setting).where(key_id_in(Setting.sealed) == key_id),
@@ -47,7 +47,4 @@ def _forget(session: AnySession, key_id: str) -> list[int]:
         delete(SettingsDraft).where(key_id_in(SettingsDraft.sealed) == key_id),
         delete(OAuthFlow).where(key_id_in(OAuthFlow.code_verifier) == key_id),
     ]
-    results: list[Any] = [
-        session.execute(statement.execution_options(synchronize_session=False)) for statement in statements
-    ]
-    return [result.rowcount for result in results[1:]]
+    return [rows_changed(session, statement) for statement in statements][1:]

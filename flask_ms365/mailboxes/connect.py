@@ -65,8 +65,7 @@ class Connect:
 
     def finish(self, flow: OAuthFlow, args: Mapping[str, list[str]], visitor: Visitor) -> None:
         """Finish a sign-in and connect the mailbox; raise :exc:`SignInFailed`."""
-        app = self.sign_in.accept(flow, args, registration=self.registration, visitor=visitor)
-        signed_in = self.sign_in.exchange(flow, args, app)
+        signed_in = self.sign_in.finish(flow, args, registration=self.registration, visitor=visitor)
         former = self._check_account(signed_in)
         mailbox_id = self._store(signed_in, self._probe(signed_in), former)
         signals.mailbox_connected.send(self.app, mailbox_id=mailbox_id)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql import Delete, Update
 
 from flask_ms365.models import Attachment, Connection, Folder, Mailbox, Message, OAuthFlow, SyncRun, write_transaction
-from flask_ms365.models.base import AnySession
+from flask_ms365.models.base import AnySession, rows_changed
 from flask_ms365.words import Words
 
 _log = logging.getLogger(__name__)
@@ -100,5 +100,4 @@ class Deletion:
             )
 
     def _execute(self, statement: Delete | Update) -> int:
-        result = self.session.execute(statement.execution_options(synchronize_session=False))
-        return int(result.rowcount)  # type: ignore[attr-defined]
+        return rows_changed(self.session, statement)

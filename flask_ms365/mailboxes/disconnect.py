@@ -15,7 +15,7 @@ from flask_ms365.identity.sign_in import Purpose
 from flask_ms365.mailboxes.deletion import Deletion
 from flask_ms365.mailboxes.grants import end_grant, is_shared
 from flask_ms365.models import Connection, Mailbox, Message, OAuthFlow, write_transaction
-from flask_ms365.models.base import AnySession, after_commit
+from flask_ms365.models.base import AnySession, after_commit, rows_changed
 from flask_ms365.sync.lease import DISCONNECTED, take_away
 
 _A_MOMENT = 2.0  # seconds that somebody waits for a page
@@ -123,4 +123,4 @@ class Disconnect:
             by_owner = and_(OAuthFlow.purpose == str(Purpose.OWN), OAuthFlow.user_id == mailbox.owner_id)
             is_for_it = or_(is_for_it, by_owner)
         gone = delete(OAuthFlow).where(is_for_it, OAuthFlow.problem.is_(None))
-        self.session.execute(gone.execution_options(synchronize_session=False))
+        rows_changed(self.session, gone)

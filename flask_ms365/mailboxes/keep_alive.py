@@ -17,7 +17,7 @@ from flask_ms365.errors import EncryptionError, NotConfigured, SignInNeeded, Tok
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.tokens import Tokens
 from flask_ms365.models import Connection, Mailbox, write_transaction
-from flask_ms365.models.base import AnySession
+from flask_ms365.models.base import AnySession, rows_changed
 from flask_ms365.sync.lease import DISCONNECTED
 
 _log = logging.getLogger(__name__)
@@ -74,6 +74,6 @@ class KeepAlive:
                 .where(Mailbox.id.in_(ids))
                 .values(state="sign_in_needed", last_error=str(refusal), last_error_code=refusal.code or None)
             )
-            self.session.execute(ended.execution_options(synchronize_session=False))
+            rows_changed(self.session, ended)
         for mailbox_id in ids:
             signals.reconnect_needed.send(self.app, mailbox_id=mailbox_id, code=refusal.code)

@@ -133,8 +133,7 @@ class SystemMailboxes:
 
     def finish(self, flow: OAuthFlow, args: Mapping[str, list[str]], visitor: Visitor) -> None:
         """Finish a sign-in and connect the mailbox that it was for; raise :exc:`SignInFailed`."""
-        app = self.sign_in.accept(flow, args, registration=self.registration, visitor=visitor)
-        signed_in = self.sign_in.exchange(flow, args, app)
+        signed_in = self.sign_in.finish(flow, args, registration=self.registration, visitor=visitor)
         address = self.session.scalar(select(Mailbox.address).where(Mailbox.id == flow.mailbox_id))
         self.session.commit()  # no transaction is open while Graph is asked
         if address is None:

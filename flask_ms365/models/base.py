@@ -11,6 +11,7 @@ from sqlalchemy import JSON, DateTime, Dialect, Index, MetaData, String, Table, 
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import DeclarativeBase, Session, scoped_session
 from sqlalchemy.schema import ColumnCollectionConstraint
+from sqlalchemy.sql import Delete, Update
 from sqlalchemy.types import TypeDecorator
 
 AnySession = Session | scoped_session[Any]
@@ -109,6 +110,12 @@ def write_transaction(session: AnySession) -> Iterator[None]:
         raise
     for call in session.info.pop(_AFTER_COMMIT, ()):
         call()
+
+
+def rows_changed(session: AnySession, statement: Update | Delete) -> int:
+    """Run a statement past the objects that the session holds; return how many rows it met."""
+    result = session.execute(statement.execution_options(synchronize_session=False))
+    return int(result.rowcount)  # type: ignore[attr-defined]
 
 
 def after_commit(session: AnySession, call: Callable[[], object]) -> None:

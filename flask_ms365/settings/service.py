@@ -15,7 +15,7 @@ from flask_ms365.crypto import Keyring
 from flask_ms365.errors import EncryptionError, SettingsChanged
 from flask_ms365.keys.canary import keep_canary, refuse_if_locked
 from flask_ms365.models import AuditEvent, Setting, SettingsVersion, lock_version, write_transaction
-from flask_ms365.models.base import AnySession
+from flask_ms365.models.base import AnySession, rows_changed
 from flask_ms365.settings import rules
 from flask_ms365.settings.catalog import spec_of
 from flask_ms365.settings.deployment import Deployment
@@ -145,7 +145,7 @@ class Settings:
         worked = update(Setting).where(Setting.key == key, Setting.sealed == sealed).values(previous=None)
         try:
             with write_transaction(self._session):
-                self._session.execute(worked.execution_options(synchronize_session=False))
+                rows_changed(self._session, worked)
         except SQLAlchemyError as exc:
             _log.warning("credential.kept", extra={"event": "credential.kept", "error": type(exc).__name__})
 

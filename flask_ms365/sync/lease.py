@@ -15,7 +15,7 @@ from sqlalchemy.sql import ColumnElement, Update
 
 from flask_ms365.errors import LeaseLost
 from flask_ms365.models import Mailbox, write_transaction
-from flask_ms365.models.base import AnySession
+from flask_ms365.models.base import AnySession, rows_changed
 
 # only these run; a mailbox that is paused or needs its owner waits for a person
 RUNNABLE = ("connected",)
@@ -69,26 +69,26 @@ def claim(
             Mailbox.id == mailbox_id, Mailbox.lease_epoch == epoch, Mailbox.state.in_(RUNNABLE), may_run, _is_free(now)
         )
         until = now + timedelta(seconds=seconds)
-        swapped = _count(session, taken.values(lease_owner=owner, lease_expires_at=until, lease_epoch=epoch + 1))
+        swapped = rows_changed(session, taken.values(lease_owner=owner, lease_expires_at=until, lease_epoch=epoch + 1))
     return Lease(mailbox_id=mailbox_id, owner=owner, epoch=epoch + 1, seconds=seconds) if swapped else None
 
 
 def renew(session: AnySession, lease: Lease, now: datetime) -> None:
     """Go on holding, within the page's transaction; raise :exc:`LeaseLost` when somebody else took over."""
     until = now + timedelta(seconds=lease.seconds)
-    if not _count(session, _held(lease).values(lease_expires_at=until)):
+    if not rows_changed(session, _held(lease).values(lease_expires_at=until)):
         raise LeaseLost
 
 
 def release(session: AnySession, lease: Lease, **outcome: Any) -> bool:
     """Let go and write how it went; return False when the lease was lost and nothing was written."""
-    return bool(_count(session, _held(lease).values(lease_owner=None, lease_expires_at=None, **outcome)))
+    return bool(rows_changed(session, _held(lease).values(lease_owner=None, lease_expires_at=None, **outcome)))
 
 
 def take_away(session: AnySession, mailbox_id: int, **values: Any) -> None:
     """Within a transaction: whoever holds the mailbox writes nothing more; ``values`` are written with it."""
     free = {"lease_owner": None, "lease_expires_at": None, "lease_epoch": Mailbox.lease_epoch + 1}
-    _count(session, update(Mailbox).where(Mailbox.id == mailbox_id).values(**free, **values))
+    rows_changed(session, update(Mailbox).where(Mailbox.id == mailbox_id).values(**free, **values))
 
 
 def _held(lease: Lease) -> Update:
@@ -99,8 +99,3 @@ def _held(lease: Lease) -> Update:
 
 def _is_free(now: datetime) -> ColumnElement[bool]:
     return or_(Mailbox.lease_expires_at.is_(None), Mailbox.lease_expires_at < now)
-
-
-def _count(session: AnySession, statement: Update) -> int:
-    result = session.execute(statement.execution_options(synchronize_session=False))
-    return int(result.rowcount)  # type: ignore[attr-defined]

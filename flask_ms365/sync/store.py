@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from flask_ms365.graph.types import AttachmentData
 from flask_ms365.models import Attachment, Folder, Message, write_transaction
-from flask_ms365.models.base import AnySession
+from flask_ms365.models.base import AnySession, rows_changed
 from flask_ms365.sync.changes import Change, Handler
 from flask_ms365.sync.lease import Lease, renew, shared_now
 from flask_ms365.sync.plan import Known, Write
@@ -121,7 +121,7 @@ class Store:
         with write_transaction(self._session):
             renew(self._session, self._lease, shared_now(self._session, self._clock()))
             changed = update(Folder).where(Folder.id == folder_id).values(**values)
-            self._session.execute(changed.execution_options(synchronize_session=False))
+            rows_changed(self._session, changed)
 
     def _select_known(self, ids: Sequence[str]) -> Any:
         return select(
@@ -171,7 +171,7 @@ class Store:
         if not owners:
             return
         gone = delete(Attachment).where(Attachment.message_id.in_(owners))
-        self._session.execute(gone.execution_options(synchronize_session=False))
+        rows_changed(self._session, gone)
         rows = [
             {
                 "message_id": ids[graph_id],
@@ -207,4 +207,4 @@ class Store:
         if cursor.delta_link is not None:
             values |= {"delta_link": cursor.delta_link, "synced_at": self._clock()}
         moved = update(Folder).where(Folder.id == cursor.folder_id).values(values)
-        self._session.execute(moved.execution_options(synchronize_session=False))
+        rows_changed(self._session, moved)
