@@ -36,8 +36,7 @@ class AppTokens:
 
         Raise a :exc:`TokenError`.
         """
-        credential = registration.credential.fingerprint if registration.credential else ""
-        key = registration.fingerprint, credential
+        key = registration.fingerprint, registration.credential_fingerprint
         with self._lock:  # one request at a time: who waits finds what the first one got
             token = self._tokens.get(key)
             if token is None or token.value == rejected or token.renew_at <= self._clock():

@@ -8,6 +8,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from flask_ms365.words import Words
+
 if TYPE_CHECKING:
     from requests.adapters import HTTPAdapter
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -16,6 +18,8 @@ LARGEST = 1024 * 1024
 LONGEST = 25.0  # seconds for a body, whatever a single read may take
 AT_ALL = 30.0  # seconds for a connection once it stands: headers can be slow too
 _AT_ONCE = 16 * 1024  # of what is sent: packed a thousandfold it is still no bomb
+
+TOO_MUCH = Words("Microsoft's sign-in service answered more, or slower, than it ever should.")
 
 
 class TooMuch(ValueError):

@@ -151,8 +151,7 @@ def _id(registration: AppRegistration) -> str:
 
 
 def _app_id(registration: AppRegistration) -> str:
-    credential = registration.credential.fingerprint if registration.credential else ""
-    return _hash(f"{registration.authority}|{registration.client_id}|{credential}")
+    return _hash(f"{registration.authority}|{registration.client_id}|{registration.credential_fingerprint}")
 
 
 def _hash(text: str) -> str:

@@ -5,9 +5,7 @@ Each kind gives what a token request carries as proof. Nothing of it may be show
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +15,7 @@ from typing import Any, ClassVar, Protocol
 
 from flask_ms365.errors import AppRefused
 from flask_ms365.identity.certificate import read_certificate
+from flask_ms365.identity.unverified import claims_of
 from flask_ms365.words import Words
 
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -104,12 +103,7 @@ class FederatedToken:
     @property
     def claims(self) -> dict[str, Any]:
         """What the token says of itself: only to be shown, for nobody has verified it. Empty where it says nothing."""
-        try:
-            payload = self._token().split(".")[1]
-            claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        except (IndexError, ValueError):
-            return {}
-        return claims if isinstance(claims, dict) else {}
+        return claims_of(self._token())
 
     @property
     def valid_until(self) -> datetime | None:

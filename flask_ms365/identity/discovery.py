@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from flask_ms365.errors import TokenError, TokenUnavailable
 from flask_ms365.identity.advice import advise
-from flask_ms365.identity.bounded import TooMuch, bound, read_bounded
+from flask_ms365.identity.bounded import TOO_MUCH, TooMuch, bound, read_bounded
 from flask_ms365.words import Words
 
 T = TypeVar("T")
@@ -71,9 +71,7 @@ def fetch(url: str) -> Answer:
         unreachable = Words("Microsoft's sign-in service could not be reached (%(kind)s).", kind=type(exc).__name__)
         raise TokenUnavailable(unreachable) from None
     except TooMuch:
-        raise TokenUnavailable(
-            Words("Microsoft's sign-in service answered more, or slower, than it ever should.")
-        ) from None
+        raise TokenUnavailable(TOO_MUCH) from None
     return Answer(
         status=response.status, body=body, seconds=time.monotonic() - began, date=_date(response.headers.get("Date"))
     )

@@ -37,6 +37,11 @@ class AppRegistration:
         return hashlib.sha256(f"{self.authority}|{self.graph}|{self.tenant}|{self.client_id}".encode()).hexdigest()
 
     @property
+    def credential_fingerprint(self) -> str:
+        """What tells the credential from others; empty where there is none."""
+        return self.credential.fingerprint if self.credential else ""
+
+    @property
     def authorize_url(self) -> str:
         """Where people sign in."""
         return f"{self._tenant_url}/oauth2/v2.0/authorize"

@@ -75,11 +75,7 @@ def refresh(registration: AppRegistration, *, refresh_token: str, scopes: Iterab
 
 def app_only(registration: AppRegistration, *, claims: str = "") -> TokenPair:
     """Return a token of the app itself, without a refresh token; raise a :exc:`TokenError`."""
-    form = {
-        "grant_type": "client_credentials",
-        "scope": f"{registration.graph}/.default",
-        "claims": with_claims(claims),
-    }
+    form = {**_app_only_form(registration), "claims": with_claims(claims)}
     return _pair(request_token(registration, form), needs_refresh_token=False)
 
 
@@ -88,10 +84,12 @@ def prove_credentials(registration: AppRegistration) -> None:
 
     Microsoft gives one to every app that exists there, whatever it was allowed to do, so this proves id and secret.
     """
-    form = {"grant_type": "client_credentials", "scope": f"{registration.graph}/.default"}
-    answer = request_token(registration, form)
-    if not has_token(answer):
+    if not has_token(request_token(registration, _app_only_form(registration))):
         raise TokenUnavailable(_NO_TOKEN)
+
+
+def _app_only_form(registration: AppRegistration) -> dict[str, str]:
+    return {"grant_type": "client_credentials", "scope": f"{registration.graph}/.default"}
 
 
 def _pair(token: Any, *, old_refresh_token: str = "", needs_refresh_token: bool = True) -> TokenPair:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_ms365.errors import AppRefused, NotConfigured, SignInNeeded, TokenError, TokenUnavailable
 from flask_ms365.identity.advice import advise
-from flask_ms365.identity.bounded import TooMuch, bounded_adapter
+from flask_ms365.identity.bounded import TOO_MUCH, TooMuch, bounded_adapter
 from flask_ms365.identity.claims import checked_claims
 from flask_ms365.identity.credentials import Credential
 from flask_ms365.identity.registration import AppRegistration
@@ -83,8 +83,9 @@ def _ask(
     proof = credential.proof(registration.client_id, registration.token_url)
     answers: list[Response] = []
     with token_session(registration, redirect_uri) as session:
-        session.mount("https://", bounded_adapter())
-        session.mount("http://", bounded_adapter())
+        adapter = bounded_adapter()
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, adapter)
         session.register_compliance_hook("access_token_response", partial(_keep, answers))
         try:
             # a redirect would carry the proof to another host
@@ -141,7 +142,7 @@ def _unexpected(exc: Exception) -> TokenUnavailable:
     if isinstance(exc, SSLError):
         return TokenUnavailable(_UNTRUSTED)
     if isinstance(exc, TooMuch):
-        return TokenUnavailable(Words("Microsoft's sign-in service answered more, or slower, than it ever should."))
+        return TokenUnavailable(TOO_MUCH)
     # never its text: requests puts URLs and bodies there
     return TokenUnavailable(
         Words("Microsoft's sign-in service did not answer as expected (%(kind)s).", kind=type(exc).__name__)

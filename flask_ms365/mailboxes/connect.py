@@ -50,7 +50,8 @@ class Connect:
     def begin(self, *, user_id: str, redirect_uri: str, instead: OAuthFlow | None = None) -> Started:
         """Begin the sign-in of ``user_id`` for their own mailbox; raise NotConfigured or NoEncryptionKey.
 
-        ``instead`` is a sign-in that ended with another account than the mailbox's: that one is to take its place.
+        ``instead`` is a sign-in that ended with another account than the mailbox's: that one is to take its place. One
+        that ended in another way says nothing.
         """
         mailbox = own_mailbox(self.session, user_id)
         connection = self.session.get(Connection, mailbox.connection_id) if mailbox and mailbox.connection_id else None
@@ -149,8 +150,9 @@ class Connect:
 
 def _asked_of(connection: Connection | None, instead: OAuthFlow | None) -> dict[str, Any]:
     """Return whom Microsoft is to sign in, as far as that is known, and what it wants to see of them."""
-    if instead is not None and instead.problem:
-        tid, oid, upn = instead.problem["seen"]
+    seen = instead.problem.get("seen") if instead and instead.problem else None
+    if seen:
+        tid, oid, upn = seen
         return {"expected": (tid, oid), "login_hint": upn}
     if connection is None:
         return {}

@@ -22,7 +22,7 @@ from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.sign_in import Purpose, SignedIn, SignIn, Started, Visitor
 from flask_ms365.mailboxes.access import WAYS, checked_address, profile, refusal
 from flask_ms365.mailboxes.grants import SCOPES_OF, end_grant, let_run, store_grant
-from flask_ms365.models import Connection, Mailbox, OAuthFlow, SettingsVersion, write_transaction
+from flask_ms365.models import Connection, Mailbox, OAuthFlow, lock_version, write_transaction
 from flask_ms365.models.base import AnySession
 from flask_ms365.settings.checks import ANY_TENANT
 from flask_ms365.sync.lease import DISCONNECTED
@@ -90,7 +90,7 @@ class SystemMailboxes:
         self._refuse_known(address)
         owner = self._prove(address) if access == "application" else None
         with write_transaction(self.session):
-            self.session.execute(select(SettingsVersion.id).with_for_update())  # one admin at a time
+            lock_version(self.session)  # one admin at a time
             mailbox = self._refuse_known(address, *_names(owner)) or self._new(address)
             mailbox.label, mailbox.access = label.strip()[:_LONGEST_LABEL] or None, access
             mailbox.state = "sign_in_needed"

@@ -137,13 +137,18 @@ def oauth_callback() -> ResponseReturnValue:
     return answer or _unbound(_leave(ending.page(flow), flow.outcome_id), flow)
 
 
+def present_outcome(user_id: str) -> OAuthFlow | None:
+    """Return the sign-in of this user that led back to this page."""
+    return current_state().sign_in.outcome(request.args.get("outcome", ""), user_id=user_id)
+
+
 def outcome_notices(user_id: str, *, done: Notice, failed: str = _NOT_CONNECTED) -> list[Notice]:
     """Tell how the sign-in ended that led back to this page: ``done``, or why not, under the title ``failed``."""
     outcome = request.args.get("outcome", "")
     if outcome in PROBLEMS:
         message, next_step = PROBLEMS[outcome]
         return [Notice(kind="bad", title=failed, text=message, next_step=next_step)]
-    flow = current_state().sign_in.outcome(outcome, user_id=user_id) if outcome else None
+    flow = present_outcome(user_id)
     if flow is None:
         return []
     if flow.problem is None:

@@ -20,7 +20,7 @@ from flask_ms365.permissions import Permission
 from flask_ms365.settings.checks import ANY_TENANT
 from flask_ms365.state import current_state
 from flask_ms365.web.access import is_allowed
-from flask_ms365.web.callback import outcome_notices, to_microsoft
+from flask_ms365.web.callback import outcome_notices, present_outcome, to_microsoft
 from flask_ms365.web.check import links
 from flask_ms365.web.disconnect import disconnected_notices
 from flask_ms365.web.forms import CsrfForm
@@ -160,7 +160,7 @@ def _page(found: Mailbox, notices: Sequence[Notice] = (), checked: Sequence[Step
     state, snapshot = current_state(), current_snapshot()
     user_id, obstacle = state.current_user_id() or "", sign_in_obstacle(state)
     status = status_of(state.session, found, is_on=snapshot.is_sync_on, now=state.clock())
-    flow = state.sign_in.outcome(request.args.get("outcome", ""), user_id=user_id)
+    flow = present_outcome(user_id)
     has_connected = [_CONNECTED] if "connected" in request.args else []
     scope = state.mailboxes.application_addresses() if found.access == "application" else []
     return render_template(

@@ -12,7 +12,7 @@ from flask_ms365.mailboxes.connect import left_out, own_mailbox
 from flask_ms365.mailboxes.status import MailboxStatus, kept_mail, status_of
 from flask_ms365.models import OAuthFlow
 from flask_ms365.state import current_state
-from flask_ms365.web.callback import outcome_notices, to_microsoft
+from flask_ms365.web.callback import outcome_notices, present_outcome, to_microsoft
 from flask_ms365.web.consent import consent_url
 from flask_ms365.web.disconnect import disconnected_notices
 from flask_ms365.web.forms import CsrfForm
@@ -37,6 +37,7 @@ def my_email() -> ResponseReturnValue:
     obstacle = sign_in_obstacle(state)
     mailbox = own_mailbox(state.session, user_id)
     notices = [*outcome_notices(user_id, done=_CONNECTED), *disconnected_notices()]
+    flow = present_outcome(user_id)
     status, is_on, now = None, current_snapshot().is_sync_on, state.clock()
     if mailbox is not None:
         notices.extend(_left_out(left_out(state.session, mailbox)))
@@ -44,8 +45,8 @@ def my_email() -> ResponseReturnValue:
     return render_template(
         "ms365/my_email.html",
         form=CsrfForm(),
-        choice=_choice(user_id),
-        approval=_approval_message(user_id),
+        choice=_choice(flow),
+        approval=_approval_message(flow),
         mailbox=_view(status) if status else None,
         kept=kept_mail(state.session, user_id, is_on=is_on, now=now),
         obstacle=obstacle,
@@ -65,20 +66,14 @@ def my_email_connect() -> ResponseReturnValue:
     if sign_in_obstacle(state):
         return redirect(url_for(".my_email"), 303)
     uri = redirect_uri(current_snapshot()).value
-    instead = _other_account(user_id, request.form.get("instead", ""))
+    instead = state.sign_in.outcome(request.form.get("instead", ""), user_id=user_id)
     return to_microsoft(state.connect.begin(user_id=user_id, redirect_uri=uri, instead=instead), uri)
 
 
-def _other_account(user_id: str, outcome_id: str) -> OAuthFlow | None:
-    """Return a sign-in of this user that ended with another account than their mailbox's, if it is not long ago."""
-    flow = current_state().sign_in.outcome(outcome_id, user_id=user_id) if outcome_id else None
-    return flow if flow is not None and flow.problem and flow.problem.get("seen") else None
-
-
-def _choice(user_id: str) -> dict[str, str] | None:
+def _choice(flow: OAuthFlow | None) -> dict[str, str] | None:
     """Return which account signed in instead of the mailbox's, for the question which one it is to be."""
-    flow = _other_account(user_id, request.args.get("outcome", ""))
-    return {"outcome": flow.outcome_id, "account": flow.problem["seen"][2]} if flow and flow.problem else None
+    seen = flow.problem.get("seen") if flow and flow.problem else None
+    return {"outcome": flow.outcome_id, "account": seen[2]} if flow and seen else None
 
 
 def _left_out(missing: list[str]) -> list[Notice]:
@@ -90,10 +85,8 @@ def _left_out(missing: list[str]) -> list[Notice]:
     return [Notice(kind="warn", title=Words("A permission is missing"), text=text, next_step=next_step)]
 
 
-def _approval_message(user_id: str) -> list[str]:
+def _approval_message(flow: OAuthFlow | None) -> list[str]:
     """Return, line by line, what to forward where Microsoft wants an admin's approval first; nothing elsewhere."""
-    outcome_id = request.args.get("outcome", "")
-    flow = current_state().sign_in.outcome(outcome_id, user_id=user_id) if outcome_id else None
     if flow is None or not flow.problem or flow.problem["code"] not in _NEEDS_APPROVAL:
         return []
     host = urlsplit(redirect_uri(current_snapshot()).value).hostname or ""

@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 
 from flask_ms365.settings.registration import allowed_accounts
 from flask_ms365.state import State, current_state
-from flask_ms365.web.callback import outcome_notices, to_microsoft
+from flask_ms365.web.callback import outcome_notices, present_outcome, to_microsoft
 from flask_ms365.web.forms import CsrfForm
 from flask_ms365.web.obstacle import sign_in_obstacle
 from flask_ms365.web.problem import not_found
@@ -45,7 +45,7 @@ def sign_in() -> ResponseReturnValue:
     notices = outcome_notices("", done=_SIGNED_IN, failed=_NOT_SIGNED_IN)
     if not notices and not is_sign_in_on(state):
         return not_found()
-    flow = state.sign_in.outcome(request.args.get("outcome", ""), user_id="")
+    flow = present_outcome("")
     return _page(notices, flow.next_path if flow else None)
 
 
