@@ -48,7 +48,7 @@ class Subject:
     @property
     def authority(self) -> str:
         """The origin of the sign-in service, as the settings have it; no transaction is open afterwards."""
-        authority = self.config["MS365_AUTHORITY_URL"] or CLOUDS[str(self.snapshot.effective("cloud").value)].login
+        authority = self.config["MS365_AUTHORITY_URL"] or CLOUDS[self.snapshot.text("cloud")].login
         self.session.commit()
         return str(authority)
 
@@ -62,7 +62,7 @@ class Subject:
     @property
     def client_id(self) -> str:
         """The application id."""
-        return str(self.snapshot.effective("client_id").value)
+        return self.snapshot.text("client_id")
 
 
 def address_without_request(snapshot: Snapshot, config: Mapping[str, Any]) -> Address | None:

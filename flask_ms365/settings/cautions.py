@@ -34,8 +34,7 @@ def cautions(snapshot: Snapshot, now: datetime) -> dict[str, list[Words]]:
 
 
 def _of_the_app(snapshot: Snapshot) -> Iterator[tuple[str, Words]]:
-    client_id, tenant = (str(snapshot.effective(key).value or "") for key in ("client_id", "tenant_id"))
-    cloud = str(snapshot.effective("cloud").value)
+    client_id, tenant, cloud = (snapshot.text(key) for key in ("client_id", "tenant_id", "cloud"))
     if client_id and client_id == tenant:
         yield "client_id", Words("This is the same as the Directory (Tenant) ID. One of the two was pasted twice.")
     if tenant in ANY_TENANT:
@@ -97,6 +96,6 @@ def _of_the_file(path: str, now: datetime) -> Words | None:
 
 def _opened(snapshot: Snapshot, key: str) -> str:
     try:
-        return str(snapshot.effective(key).value or "")
+        return snapshot.text(key)
     except EncryptionError:  # told apart: it cannot be read
         return ""

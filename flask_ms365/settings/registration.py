@@ -49,7 +49,7 @@ def registration_of(snapshot: Snapshot, config: Mapping[str, Any], clock: Clock)
 
 def without_credential(snapshot: Snapshot, config: Mapping[str, Any]) -> AppRegistration:
     """Return as much of the registration as links need: consent is asked for before there is a credential."""
-    client_id, tenant, cloud = (str(snapshot.effective(key).value or "") for key in ("client_id", "tenant_id", "cloud"))
+    client_id, tenant, cloud = (snapshot.text(key) for key in ("client_id", "tenant_id", "cloud"))
     return AppRegistration(
         client_id=client_id,
         credential=None,
@@ -62,7 +62,7 @@ def without_credential(snapshot: Snapshot, config: Mapping[str, Any]) -> AppRegi
 
 def allowed_accounts(snapshot: Snapshot) -> AllowedAccounts | None:
     """Return which accounts may sign in to the host; None where it is switched off, or would be open to anybody."""
-    tenant = str(snapshot.effective("tenant_id").value or "")
+    tenant = snapshot.text("tenant_id")
     tenants, domains = (_names(snapshot, key) for key in ("sign_in_tenants", "sign_in_domains"))
     is_open = tenant in ANY_TENANT and not tenants
     if snapshot.effective("sign_in").value is not True or is_open:
@@ -79,7 +79,7 @@ def credential_of(snapshot: Snapshot, clock: Clock) -> Credential:
     """Return the credential in use, which must be there; raise an EncryptionError where it cannot be opened."""
     kind = snapshot.credential_kind
     is_file = kind == "federated"
-    value = snapshot.deployment.token_file if is_file else str(snapshot.effective(snapshot.credential_key).value)
+    value = snapshot.deployment.token_file if is_file else snapshot.text(snapshot.credential_key)
     return _credential(kind, value, clock)
 
 

@@ -35,7 +35,7 @@ def credential_expiry(snapshot: Snapshot, now: datetime) -> Expiry | None:
 def _certificate_ends(snapshot: Snapshot) -> date | None:
     """Return its last day, which nobody has to type."""
     try:
-        return read_certificate(str(snapshot.effective("client_certificate").value)).expires_on
+        return read_certificate(snapshot.text("client_certificate")).expires_on
     except EncryptionError:  # told elsewhere
         return None
 

@@ -85,6 +85,10 @@ class Snapshot:
         text = self._keyring.open(row.sealed, secret_context(key)) if row.sealed else row.value
         return Effective(spec.typed(text), "stored")
 
+    def text(self, key: str) -> str:
+        """Return the value of ``key`` as text, empty where there is none; raise as :meth:`effective` does."""
+        return str(self.effective(key).value or "")
+
     def inherited(self, key: str) -> Effective:
         """Return what *Use default* gives for ``key``."""
         return self.deployment.inherited(key)
@@ -121,7 +125,7 @@ class Snapshot:
     @property
     def credential_kind(self) -> str:
         """What the app proves itself with: ``secret``, ``certificate`` or ``federated``."""
-        return str(self.effective("credential").value)
+        return self.text("credential")
 
     @property
     def credential_key(self) -> str:

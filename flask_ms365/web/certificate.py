@@ -39,7 +39,7 @@ def settings_certificate() -> ResponseReturnValue:
         notices.append(Notice(kind="bad", title=Words("The stored certificate cannot be read"), text=problem))
     if pem and request.method == "GET" and "made" in request.args:
         notices.append(Notice(kind="ok", title=Words("A new certificate is stored")))
-    cloud, client_id = (str(snapshot.effective(key).value or "") for key in ("cloud", "client_id"))
+    cloud, client_id = snapshot.text("cloud"), snapshot.text("client_id")
     return render_template(
         "ms365/certificate.html",
         form=form,
@@ -77,7 +77,7 @@ def _make(snapshot: Snapshot) -> str | None:
 def _present(snapshot: Snapshot) -> tuple[str, str]:
     """Return the certificate that holds, and why it cannot be read; either may be empty."""
     try:
-        return str(snapshot.effective(_KEY).value or ""), ""
+        return snapshot.text(_KEY), ""
     except EncryptionError as exc:
         return "", exc.words
 

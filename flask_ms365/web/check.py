@@ -113,7 +113,7 @@ def _shown(run: Run | None) -> dict[str, object]:
 def links() -> dict[str, object]:
     """Return what an outcome may send to: Microsoft's pages and ours, by the names that outcomes use, and a form."""
     snapshot = current_snapshot()
-    cloud, client_id = CLOUDS[str(snapshot.effective("cloud").value)], str(snapshot.effective("client_id").value or "")
+    cloud, client_id = CLOUDS[snapshot.text("cloud")], snapshot.text("client_id")
     return {
         "entra": {key: (page.label, portal_url(key, cloud, client_id)) for key, page in PAGES.items()},
         "ours": {endpoint: (label, url_for(f".{endpoint}")) for endpoint, label in _MENDED_ON.items()},

@@ -43,7 +43,7 @@ def _login_origin(state: State) -> str:
     if override:
         return str(override)
     try:
-        cloud = str(current_snapshot().effective("cloud").value)
+        cloud = current_snapshot().text("cloud")
     except MS365Error:
         cloud = "global"
     return CLOUDS[cloud].login

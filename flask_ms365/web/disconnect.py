@@ -64,7 +64,7 @@ def _confirmed(prospect: Prospect | None, *, back: str) -> ResponseReturnValue:
             state.disconnect.disconnect(prospect.mailbox_id, keep_mail=mail == "keep", actor=state.current_user_id())
             return redirect(f"{back}?disconnected=1", 303)
         notices = [_TOO_LONG]
-    cloud = cloud_of(prospect.authority, settings=_settings_cloud())
+    cloud = cloud_of(prospect.authority, settings=current_snapshot().text("cloud"))
     return render_template(
         "ms365/disconnect.html",
         form=form,
@@ -74,7 +74,3 @@ def _confirmed(prospect: Prospect | None, *, back: str) -> ResponseReturnValue:
         my_apps_url=cloud.my_apps,
         enterprise_apps_url=portal_url("enterprise_apps", cloud),
     )
-
-
-def _settings_cloud() -> str:
-    return str(current_snapshot().effective("cloud").value)

@@ -220,9 +220,7 @@ def _scope(addresses: Sequence[str]) -> dict[str, str] | None:
     """Return the commands that limit the app to ``addresses``, and where its tenant-wide permission is taken away."""
     if not addresses:
         return None
-    client_id, tenant, cloud = (
-        str(current_snapshot().effective(key).value or "") for key in ("client_id", "tenant_id", "cloud")
-    )
+    client_id, tenant, cloud = (current_snapshot().text(key) for key in ("client_id", "tenant_id", "cloud"))
     limits = MailboxScope(
         client_id=client_id,
         addresses=addresses,

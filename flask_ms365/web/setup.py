@@ -14,7 +14,6 @@ from flask_ms365.identity.scopes import PERMISSIONS, SCOPES
 from flask_ms365.identity.sign_in import Purpose
 from flask_ms365.mailboxes.proofs import read_proofs
 from flask_ms365.settings.registration import without_credential
-from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.state import current_state
 from flask_ms365.web.callback import outcome_notices, to_microsoft
 from flask_ms365.web.consent import GIVEN, NOT_GIVEN, consent_url, scopes_of_consent
@@ -42,10 +41,10 @@ _SECRET_BACK = (
 def setup() -> ResponseReturnValue:
     """Show the guide."""
     state, snapshot = current_state(), current_snapshot()
-    uri, client_id = redirect_uri(snapshot), _text(snapshot, "client_id")
-    cloud = CLOUDS[_text(snapshot, "cloud")]
+    uri, client_id = redirect_uri(snapshot), snapshot.text("client_id")
+    cloud = CLOUDS[snapshot.text("cloud")]
     host = urlsplit(uri.value).hostname or ""
-    app = NewApp(name=f"Mail of {host}", redirect_uri=uri.value, cloud=cloud, tenant=_text(snapshot, "tenant_id"))
+    app = NewApp(name=f"Mail of {host}", redirect_uri=uri.value, cloud=cloud, tenant=snapshot.text("tenant_id"))
     consent = consent_url()
     proofs = read_proofs(state.session, client_id=client_id, redirect_uri=uri.value)
     return render_template(
@@ -83,10 +82,6 @@ def setup_consent() -> ResponseReturnValue:
         scopes=scopes_of_consent(registration),
     )
     return to_microsoft(started, uri.value)
-
-
-def _text(snapshot: Snapshot, key: str) -> str:
-    return str(snapshot.effective(key).value or "")
 
 
 def _request(app: NewApp, host: str, consent_url: str, credential: str) -> list[str]:
