@@ -7,25 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask
 from sqlalchemy import select
 
-from flask_ms365 import audit, signals
-from flask_ms365.crypto import Keyring
 from flask_ms365.errors import GraphError, SignInFailed
 from flask_ms365.identity.problems import problem
-from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.scopes import missing_scopes
-from flask_ms365.identity.sign_in import Purpose, SignedIn, SignIn, Started, Visitor
+from flask_ms365.identity.sign_in import Purpose, SignedIn, Started, Visitor
 from flask_ms365.mailboxes.access import profile
+from flask_ms365.mailboxes.connecting import Connecting
 from flask_ms365.mailboxes.grants import let_run, store_grant
 from flask_ms365.models import Connection, Mailbox, OAuthFlow, write_transaction
 from flask_ms365.models.base import AnySession
 from flask_ms365.sync.lease import DISCONNECTED
-from flask_ms365.sync.mailbox_client import MailboxClients
 from flask_ms365.words import Words
 
 if TYPE_CHECKING:
@@ -33,17 +28,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class Connect:
+class Connect(Connecting):
     """Connects the mailboxes of one app's users."""
 
-    app: Flask
-    session: AnySession
-    keyring: Keyring
-    sign_in: SignIn
-    clients: MailboxClients
-    registration: Callable[[], AppRegistration]
-    clock: Callable[[], datetime]
-    wake: Callable[[int], None]
     # within a transaction: disconnects a mailbox of a user whose place another account's takes, and keeps its mail
     let_go: Callable[[int, str], None]
 
@@ -66,11 +53,9 @@ class Connect:
 
     def finish(self, flow: OAuthFlow, args: Mapping[str, list[str]], visitor: Visitor) -> None:
         """Finish a sign-in and connect the mailbox; raise :exc:`SignInFailed`."""
-        signed_in = self.sign_in.finish(flow, args, registration=self.registration, visitor=visitor)
+        signed_in = self._signed_in(flow, args, visitor)
         former = self._check_account(signed_in)
-        mailbox_id = self._store(signed_in, self._probe(signed_in), former)
-        signals.mailbox_connected.send(self.app, mailbox_id=mailbox_id)
-        self.wake(mailbox_id)
+        self._tell(self._store(signed_in, self._probe(signed_in), former))
 
     def _check_account(self, signed_in: SignedIn) -> int | None:
         """Notice another account than the mailbox's; return the mailbox whose place a chosen one takes."""
@@ -120,16 +105,9 @@ class Connect:
             connection = store_grant(self.session, self.keyring, signed_in, now=self.clock())
             mailbox = self._store_mailbox(connection, owner)
             flow.problem, flow.code_verifier, flow.mailbox_id = {}, None, mailbox.id
-            audit.record(
-                self.session,
-                "mailbox.connected",
-                at=self.clock(),
-                actor=flow.user_id,
-                target=mailbox.address,
-                mailbox_id=mailbox.id,
-            )
+            self._record("mailbox.connected", mailbox, flow.user_id)
             if former is not None:
-                self.session.flush()  # this sign-in has ended, and is not given up with those under way
+                # this sign-in has ended, as is written by now, and is not given up with those under way
                 self.let_go(former, flow.user_id)
             return mailbox.id
 

@@ -6,27 +6,21 @@ needs no sign-in is added only once it was read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask
 from sqlalchemy import Select, func, or_, select
 
-from flask_ms365 import audit, signals
-from flask_ms365.crypto import Keyring
 from flask_ms365.errors import GraphError, MailboxRefused, SignInFailed, TokenError
 from flask_ms365.identity.problems import problem
-from flask_ms365.identity.registration import AppRegistration
-from flask_ms365.identity.sign_in import Purpose, SignedIn, SignIn, Started, Visitor
+from flask_ms365.identity.sign_in import Purpose, SignedIn, Started, Visitor
 from flask_ms365.mailboxes.access import WAYS, checked_address, profile, refusal
+from flask_ms365.mailboxes.connecting import Connecting
 from flask_ms365.mailboxes.grants import SCOPES_OF, end_grant, let_run, store_grant
 from flask_ms365.models import Connection, Mailbox, OAuthFlow, lock_version, write_transaction
-from flask_ms365.models.base import AnySession
 from flask_ms365.settings.checks import ANY_TENANT
 from flask_ms365.sync.lease import DISCONNECTED
-from flask_ms365.sync.mailbox_client import MailboxClients
 from flask_ms365.words import Words
 
 if TYPE_CHECKING:
@@ -36,17 +30,8 @@ _LONGEST_LABEL = 200
 
 
 @dataclass(kw_only=True)
-class SystemMailboxes:
+class SystemMailboxes(Connecting):
     """The mailboxes of one app's team."""
-
-    app: Flask
-    session: AnySession
-    keyring: Keyring
-    sign_in: SignIn
-    clients: MailboxClients
-    registration: Callable[[], AppRegistration]
-    clock: Callable[[], datetime]
-    wake: Callable[[int], None]
 
     def find(self, mailbox_id: int) -> Mailbox | None:
         """Return a mailbox of the team."""
@@ -133,7 +118,7 @@ class SystemMailboxes:
 
     def finish(self, flow: OAuthFlow, args: Mapping[str, list[str]], visitor: Visitor) -> None:
         """Finish a sign-in and connect the mailbox that it was for; raise :exc:`SignInFailed`."""
-        signed_in = self.sign_in.finish(flow, args, registration=self.registration, visitor=visitor)
+        signed_in = self._signed_in(flow, args, visitor)
         address = self.session.scalar(select(Mailbox.address).where(Mailbox.id == flow.mailbox_id))
         self.session.commit()  # no transaction is open while Graph is asked
         if address is None:
@@ -238,14 +223,6 @@ class SystemMailboxes:
         self.session.add(mailbox)
         self.session.flush()
         return mailbox
-
-    def _record(self, action: str, mailbox: Mailbox, actor: str | None) -> None:
-        self.session.flush()
-        audit.record(self.session, action, at=self.clock(), actor=actor, target=mailbox.address, mailbox_id=mailbox.id)
-
-    def _tell(self, mailbox_id: int) -> None:
-        signals.mailbox_connected.send(self.app, mailbox_id=mailbox_id)
-        self.wake(mailbox_id)
 
 
 def _of_team() -> Select[Any]:
