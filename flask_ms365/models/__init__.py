@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask_ms365.models.audit import AuditEvent, CheckRun, Heartbeat, Told
 from flask_ms365.models.base import Base, join_metadata, write_transaction
 from flask_ms365.models.connections import Circuit, Connection, OAuthFlow
-from flask_ms365.models.mail import Attachment, Folder, Message
+from flask_ms365.models.mail import Attachment, Folder, Message, SetAside, Sighting
 from flask_ms365.models.mailboxes import Mailbox, SyncRun
 from flask_ms365.models.settings import Setting, SettingsDraft, SettingsVersion, lock_version
 
@@ -21,9 +21,11 @@ __all__ = [
     "Mailbox",
     "Message",
     "OAuthFlow",
+    "SetAside",
     "Setting",
     "SettingsDraft",
     "SettingsVersion",
+    "Sighting",
     "SyncRun",
     "Told",
     "join_metadata",

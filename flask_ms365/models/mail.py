@@ -1,4 +1,4 @@
-"""Folders, messages and attachments. Only ``sync/store.py`` writes them."""
+"""Folders, messages and attachments. Only ``sync/`` writes them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flask_ms365.models.base import Base, GraphId, LongText
+
+
+# messages a page; the largest one that Graph grants is not documented, so we ask for this and take what comes
+PAGE_SIZE = 200
 
 
 class Folder(Base):
@@ -31,14 +35,34 @@ class Folder(Base):
     # what people chose; null: nobody has chosen yet, the default applies
     selected: Mapped[bool | None]
 
-    # the cursor: next_link resumes a round under way, delta_link starts the next one. Both are secrets.
+    # the cursor: next_link resumes a round under way, delta_link starts the next one. All links are secrets.
     next_link: Mapped[str | None] = mapped_column(LongText)
     delta_link: Mapped[str | None] = mapped_column(LongText)
+    # new mail first: what came since a long reading began is told by a delta of its own
+    fresh_link: Mapped[str | None] = mapped_column(LongText)
     # grows when the folder is read again from the start; messages not seen by then are confirmed one by one
     round: Mapped[int] = mapped_column(default=1)
     # all mail received from then on is stored, as far as the cursor got; null: all mail
     since: Mapped[datetime | None]
     synced_at: Mapped[datetime | None]
+    # messages a page, as many as Graph was last seen to manage
+    page_size: Mapped[int] = mapped_column(default=PAGE_SIZE)
+    # whether bodies are read message by message, because pages with bodies do not get through or are mostly too old
+    bodies_apart: Mapped[bool] = mapped_column(default=False)
+
+    # how far a reading from the start has come
+    began_at: Mapped[datetime | None]
+    read_count: Mapped[int] = mapped_column(default=0)
+    read_seconds: Mapped[float] = mapped_column(default=0.0)
+    oldest_at: Mapped[datetime | None]
+
+    # the nightly comparison with what Graph lists: its place, and when it last came to the end
+    check_link: Mapped[str | None] = mapped_column(LongText)
+    checked_at: Mapped[datetime | None]
+    # asked: all of its mail is gone, says Graph, and nothing is removed until a person has said ``believed``
+    doubt: Mapped[str | None] = mapped_column(String(16))
+    # why Graph did not let us read it the last time
+    error_code: Mapped[str | None] = mapped_column(String(64))
 
 
 class Message(Base):
@@ -83,8 +107,9 @@ class Message(Base):
     preview: Mapped[str | None]
     web_link: Mapped[str | None]
 
-    # set when Graph confirmed that it is gone from the folders we read
+    # set when Graph confirmed that it is gone from the folders we read: ``deleted``, or in an ``unselected`` folder
     removed_at: Mapped[datetime | None]
+    removed_reason: Mapped[str | None] = mapped_column(String(16))
     seen_round: Mapped[int]
 
     # last, and loaded apart: a list of messages must not read their bodies
@@ -108,3 +133,37 @@ class Attachment(Base):
     kind: Mapped[str] = mapped_column(String(16))
     is_inline: Mapped[bool | None]
     content_id: Mapped[str | None]
+
+
+class Sighting(Base):
+    """A message that a folder's new reading from the start, or its nightly comparison, has met so far.
+
+    A narrow table of its own: marking the messages would write their bodies again.
+    """
+
+    __tablename__ = "ms365_sighting"
+
+    folder_id: Mapped[int] = mapped_column(ForeignKey("ms365_folder.id", ondelete="CASCADE"), primary_key=True)
+    message_id: Mapped[int] = mapped_column(
+        ForeignKey("ms365_message.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+
+
+class SetAside(Base):
+    """A message that could not be read or stored: it is tried again later, and never in the way of others."""
+
+    __tablename__ = "ms365_set_aside"
+    __table_args__ = (UniqueConstraint("mailbox_id", "graph_id"), Base.__table_args__)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mailbox_id: Mapped[int] = mapped_column(ForeignKey("ms365_mailbox.id", ondelete="CASCADE"))
+    folder_id: Mapped[int] = mapped_column(ForeignKey("ms365_folder.id", ondelete="CASCADE"), index=True)
+    graph_id: Mapped[str] = mapped_column(GraphId)
+    # what people can know it by
+    subject: Mapped[str | None]
+    received_at: Mapped[datetime | None]
+    # Graph's error code, or what of ours refused it
+    code: Mapped[str] = mapped_column(String(64))
+    attempts: Mapped[int] = mapped_column(default=1)
+    first_at: Mapped[datetime]
+    next_try_at: Mapped[datetime]

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from flask_ms365.models.base import Base
+from flask_ms365.models.base import Base, LongText
 
 
 class Mailbox(Base):
@@ -48,6 +48,14 @@ class Mailbox(Base):
     lease_owner: Mapped[str | None] = mapped_column(String(64))
     lease_expires_at: Mapped[datetime | None]
     lease_epoch: Mapped[int] = mapped_column(default=0)
+
+    # the folder tree: the cursor of its delta, a secret, when it was last asked, and when all of it was last listed
+    folders_link: Mapped[str | None] = mapped_column(LongText)
+    folders_asked_at: Mapped[datetime | None]
+    folders_listed_at: Mapped[datetime | None]
+    # how many requests Microsoft's quota had left then
+    quota_left: Mapped[float | None]
+    quota_at: Mapped[datetime | None]
 
 
 class SyncRun(Base):
