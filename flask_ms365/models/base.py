@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, Index, MetaData, String, Table, Text
+from sqlalchemy import DDL, JSON, DateTime, Dialect, FromClause, Index, MetaData, String, Table, Text, event
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import DeclarativeBase, Session, scoped_session
 from sqlalchemy.schema import ColumnCollectionConstraint
 from sqlalchemy.sql import Delete, Update
 from sqlalchemy.types import TypeDecorator
+
+GRAPH_ID_LENGTH = 2048
 
 AnySession = Session | scoped_session[Any]
 
@@ -39,11 +41,28 @@ class UTCDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
 
 
-# Graph ids are case-sensitive ASCII; MySQL's default collation would fold their case and mix two messages up.
-GraphId = String(512).with_variant(mysql.VARCHAR(512, charset="ascii", collation="ascii_bin"), "mysql", "mariadb")
+# Graph ids are case-sensitive ASCII; MySQL's default collation would fold their case and mix two messages up. With a
+# number beside it, this length fits a key of every database: 3,072 bytes in InnoDB, 2,704 in PostgreSQL.
+GraphId = String(GRAPH_ID_LENGTH).with_variant(
+    mysql.VARCHAR(GRAPH_ID_LENGTH, charset="ascii", collation="ascii_bin"), "mysql", "mariadb"
+)
 
 # A message may be tens of megabytes; MySQL's TEXT ends at 64 KB.
 LongText = Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
+
+_PREFER_LZ4 = """DO $do$ BEGIN
+IF EXISTS (SELECT FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)) THEN
+EXECUTE $ddl$ALTER TABLE %(fullname)s ALTER COLUMN {column} SET COMPRESSION lz4$ddl$;
+END IF; END $do$"""
+
+
+def prefer_lz4(table: FromClause, column: str) -> None:
+    """Let PostgreSQL compress ``column`` with lz4 where the server can: twice as fast as what it does by itself.
+
+    A copy of the table in a host's metadata does the same.
+    """
+    statement = DDL(_PREFER_LZ4.replace("{column}", column))  # type: ignore[no-untyped-call]
+    event.listen(table, "after_create", statement.execute_if(dialect="postgresql"), propagate=True)
 
 
 class Base(DeclarativeBase):

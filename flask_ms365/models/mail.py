@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from flask_ms365.models.base import Base, GraphId, LongText
-
+from flask_ms365.models.base import Base, GraphId, LongText, prefer_lz4
 
 # messages a page; the largest one that Graph grants is not documented, so we ask for this and take what comes
 PAGE_SIZE = 200
@@ -115,6 +114,9 @@ class Message(Base):
     # last, and loaded apart: a list of messages must not read their bodies
     body_content_type: Mapped[str | None] = mapped_column(String(8))
     body: Mapped[str | None] = mapped_column(LongText, deferred=True)
+
+
+prefer_lz4(Message.__table__, "body")
 
 
 class Attachment(Base):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from msgspec import UNSET
 
 from flask_ms365.graph.types import MessageData, Person
+from flask_ms365.models.base import GRAPH_ID_LENGTH
 
 # Graph's property -> our column, where the value needs no change
 _PLAIN = (
@@ -30,6 +32,15 @@ _RECIPIENTS = (
     ("bcc", "bcc_recipients"),
     ("reply_to", "reply_to"),
 )
+
+
+# no control characters, no spaces: MySQL would not tell an id from the same one with a space after it
+_ID = re.compile(rf"[!-~]{{1,{GRAPH_ID_LENGTH}}}")
+
+
+def is_storable_id(text: str) -> bool:
+    """Tell whether the databases can tell ``text`` apart from every other id."""
+    return _ID.fullmatch(text) is not None
 
 
 def is_complete(item: MessageData) -> bool:
