@@ -8,6 +8,7 @@ from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 from flask_ms365.errors import Unavailable
+from flask_ms365.graph.content import GraphContent
 from flask_ms365.graph.decode import decode
 from flask_ms365.graph.errors_map import graph_error
 from flask_ms365.graph.http import GraphHttp
@@ -47,6 +48,7 @@ class GraphClient:
         self._http = http
         self._owner = owner
         self._root = f"{http.origin}/v1.0/{owner}"
+        self.content = GraphContent(http, root=self._root)
 
     def user(self) -> User:
         """Return whose mailbox it is."""

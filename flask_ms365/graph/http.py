@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import urllib3
 
 from flask_ms365.errors import GraphError, Throttled, Unauthorized, Unavailable
+from flask_ms365.graph.download import PERMANENT, Download, open_download
 from flask_ms365.graph.errors_map import graph_error
 from flask_ms365.waiting import backoff
 from flask_ms365.words import Words
@@ -84,6 +85,30 @@ class GraphHttp:
             except (Throttled, Unavailable) as exc:
                 wait = exc.retry_after if exc.retry_after is not None else backoff(attempt, base=0.25, cap=2)
                 if self._is_probe or attempt == _ATTEMPTS or wait > _LONGEST_SLEEP:
+                    raise
+                self._sleep(max(wait, 0.05))
+        raise Unavailable(status=0)
+
+    def stream(self, url: str, *, headers: Mapping[str, str] | None = None, limit: int) -> Download:
+        """Return the body of a good answer, to be read in chunks and closed; raise a :exc:`GraphError`.
+
+        What goes wrong before the first byte is met as :meth:`request` meets it, save what never gets better.
+        """
+        self._check_host(url)
+        rejected: str | None = None
+        claims = ""
+        for attempt in range(1, _ATTEMPTS + 1):
+            token = self._token(rejected, claims)
+            sent = {**(headers or {}), "Authorization": f"Bearer {token}"}
+            try:
+                return open_download(self._pool, url, sent, timeout=self._timeout, limit=limit)
+            except Unauthorized as exc:
+                if rejected is not None:
+                    raise
+                rejected, claims = token, exc.claims
+            except (Throttled, Unavailable) as exc:
+                wait = exc.retry_after if exc.retry_after is not None else backoff(attempt, base=0.25, cap=2)
+                if exc.code in PERMANENT or attempt == _ATTEMPTS or wait > _LONGEST_SLEEP:
                     raise
                 self._sleep(max(wait, 0.05))
         raise Unavailable(status=0)
