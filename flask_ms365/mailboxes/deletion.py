@@ -16,7 +16,17 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql import Delete, Update
 
-from flask_ms365.models import Attachment, Connection, Folder, Mailbox, Message, OAuthFlow, SyncRun, write_transaction
+from flask_ms365.models import (
+    Attachment,
+    AttachmentContent,
+    Connection,
+    Folder,
+    Mailbox,
+    Message,
+    OAuthFlow,
+    SyncRun,
+    write_transaction,
+)
 from flask_ms365.models.base import AnySession, rows_changed
 from flask_ms365.words import Words
 
@@ -70,6 +80,8 @@ class Deletion:
     def _delete_messages(self, mailbox_id: int) -> int:
         some = self.session.scalars(select(Message.id).where(Message.mailbox_id == mailbox_id).limit(_AT_ONCE)).all()
         if some:
+            theirs = select(Attachment.id).where(Attachment.message_id.in_(some))
+            self._execute(delete(AttachmentContent).where(AttachmentContent.attachment_id.in_(theirs)))
             self._execute(delete(Attachment).where(Attachment.message_id.in_(some)))
             self._execute(delete(Message).where(Message.id.in_(some)))
         return len(some)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from flask_ms365.models.audit import AuditEvent, CheckRun, Heartbeat, Told
 from flask_ms365.models.base import Base, join_metadata, write_transaction
 from flask_ms365.models.connections import Circuit, Connection, OAuthFlow
+from flask_ms365.models.content import AttachmentContent
 from flask_ms365.models.mail import Attachment, Folder, Message, SetAside, Sighting
 from flask_ms365.models.mailboxes import Mailbox, SyncRun
 from flask_ms365.models.settings import Setting, SettingsDraft, SettingsVersion, lock_version
 
 __all__ = [
     "Attachment",
+    "AttachmentContent",
     "AuditEvent",
     "Base",
     "CheckRun",

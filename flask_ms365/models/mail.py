@@ -136,6 +136,11 @@ class Attachment(Base):
     is_inline: Mapped[bool | None]
     content_id: Mapped[str | None]
 
+    # where contents are stored by policy: what went wrong so far, how often, and when to try again
+    content_error: Mapped[str | None] = mapped_column(String(64))
+    content_attempts: Mapped[int] = mapped_column(default=0)
+    content_retry_at: Mapped[datetime | None]
+
 
 class Sighting(Base):
     """A message that a folder's new reading from the start, or its nightly comparison, has met so far.
