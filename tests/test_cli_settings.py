@@ -38,6 +38,7 @@ def test_the_list_names_value_and_source(make_host: HostFactory) -> None:
         "email_sync: off (default)",
         "sync_interval: 5 (default)",
         "sync_since: 0 (default)",
+        "store_attachments: 0 (default)",
         "sign_in: off (default)",
         "sign_in_tenants: not set (default)",
         "sign_in_domains: not set (default)",

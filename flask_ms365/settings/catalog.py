@@ -168,6 +168,20 @@ CATALOG: tuple[SettingSpec, ...] = (
         zero=Words("All mail"),
     ),
     SettingSpec(
+        key="store_attachments",
+        label=Words("Stored attachments"),
+        help=Words(
+            "Up to this size, what is attached is stored with its message; 0 fetches it from Microsoft when it is opened."
+        ),
+        kind="number",
+        group="sync",
+        check=checks.store_attachments,
+        default="0",
+        is_required=True,
+        unit=Words("MB"),
+        zero=Words("None: fetched when opened"),
+    ),
+    SettingSpec(
         key="sign_in",
         label=Words("Sign in with Microsoft"),
         help=Words("People sign in to this app with their Microsoft account."),

@@ -14,6 +14,7 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"(?:{_LABEL}\.)+[a-z][a-z0-9-]{{0,61}}[a-z0-9]", re.IGNORECASE | re.ASCII)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _A_CENTURY = 36500  # days
+_LARGEST_ATTACHMENT = 50  # MB; it is in memory, whole, while it is stored
 _LONGEST_SECRET = 1000  # Entra makes 40 characters
 _ON, _OFF = {"1", "true", "yes", "on", "y"}, {"0", "false", "no", "off", "n"}
 _CREDENTIALS = ("secret", "certificate", "federated")
@@ -94,6 +95,14 @@ def sync_since(text: str) -> str:
     if days is None or days > _A_CENTURY:
         raise ValueError(Words("This must be a number of days, or 0 for all mail"))
     return str(days)
+
+
+def store_attachments(text: str) -> str:
+    """Return whole megabytes."""
+    megabytes = _whole_number(text)
+    if megabytes is None or megabytes > _LARGEST_ATTACHMENT:
+        raise ValueError(Words("This must be a number of megabytes from 1 to 50, or 0 to store none"))
+    return str(megabytes)
 
 
 def expiry_date(text: str) -> str:

@@ -109,6 +109,17 @@ def test_how_far_back_is_kept_as_plain_days(text: str, stored: str) -> None:
     assert checks.sync_since(text) == stored
 
 
+@pytest.mark.parametrize("text", ["-1", "51", "1.5", "10 MB", "\u0661\u0660", "99999999999"])
+def test_attachments_that_are_too_large_to_store_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="from 1 to 50, or 0 to store none"):
+        checks.store_attachments(text)
+
+
+@pytest.mark.parametrize(("text", "stored"), [("0", "0"), ("010", "10"), ("50", "50")])
+def test_how_large_attachments_are_stored_is_kept_as_plain_megabytes(text: str, stored: str) -> None:
+    assert checks.store_attachments(text) == stored
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -62,6 +62,7 @@ def test_there_is_no_box_where_there_is_nothing_to_inherit(visitor: Visitor) -> 
         "email_sync",
         "sync_interval",
         "sync_since",
+        "store_attachments",
         "sign_in",
     ]
 
