@@ -11,7 +11,8 @@ from werkzeug import Request, Response
 from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder
 
-from .errors import GraphError
+from .errors import DropConnection, GraphError
+from .journal import Scripts
 from .representation import Json
 from .responses import encode, json_response
 
@@ -20,13 +21,21 @@ Answer = Callable[[Request], Response]
 MOST = 20
 
 
-def answer_batch(graph: Answer, request: Request) -> Response:
-    """Answer each call of the batch by itself; the outer 200 says nothing about them."""
+def answer_batch(graph: Answer, request: Request, scripts: Scripts) -> Response:
+    """Answer each call of the batch by itself; the outer 200 says nothing about them.
+
+    A call that a script hangs up on has no answer among the others.
+    """
     done: dict[str, int] = {}
     responses = []
     for item in _items(request):
         failed = any(done.get(str(other), 424) >= 400 for other in item.get("dependsOn", ()))
-        shown = _failed_dependency(item) if failed else _shown(item, graph(_inner(item, request)))
+        inner = _inner(item, request)
+        try:
+            scripted = scripts.answer(inner)
+        except DropConnection:
+            continue
+        shown = _failed_dependency(item) if failed else _shown(item, scripted or graph(inner))
         done[str(item["id"])] = int(str(shown["status"]))
         responses.append(shown)
     return json_response({"responses": responses})

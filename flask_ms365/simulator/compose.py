@@ -71,8 +71,12 @@ def compose(
     thread: str | None = None,
     headers: Iterable[tuple[str, str]] = (),
     attachments: Iterable[AnyAttachment] = (),
+    odata_type: str | None = None,
 ) -> Mail:
-    """Write a mail from its parts; mail of one `thread` is one conversation."""
+    """Write a mail from its parts; mail of one `thread` is one conversation.
+
+    `odata_type` is what an item is that is no plain mail, such as `#microsoft.graph.eventMessageRequest`.
+    """
     from_ = None if sender is None else _person(sender)
     message_id = internet_message_id or f"<{next(_numbers):08}@simulator.example>"
     people = {"to": to, "cc": cc, "bcc": bcc, "reply_to": reply_to}
@@ -92,6 +96,7 @@ def compose(
         thread=thread or message_id,
         headers=tuple(headers),
         attachments=tuple(_attachment(one) for one in attachments),
+        odata_type=odata_type,
     )
 
 

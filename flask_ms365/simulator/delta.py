@@ -48,6 +48,7 @@ class DeltaQuery:
     newest_first: bool = False
     top: int | None = None
     expand: bool = False
+    hidden_folders: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

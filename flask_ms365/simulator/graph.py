@@ -22,6 +22,7 @@ from .call import Call, Need, check_roles
 from .directory import User
 from .errors import GraphError
 from .grants import AccessToken
+from .journal import Scripts
 from .odata import selected
 from .representation import Json
 from .responses import json_response
@@ -101,6 +102,7 @@ class Graph:
     def __init__(self, tenant: Tenant) -> None:
         self._tenant = tenant
         self.latency = 0.0
+        self.batch_scripts = Scripts()
 
     def __call__(self, request: Request) -> Response:
         """Answer a call, with the headers that Microsoft's support asks for."""
@@ -133,6 +135,8 @@ class Graph:
                 time.sleep(self.latency)
             answer = endpoint.answer(call, **path)
         response = answer if isinstance(answer, Response) else json_response(answer, content_type=_JSON)
+        if call.box.largest_answer is not None and isinstance(answer, dict) and "value" in answer:
+            _check_size(response, call.box.largest_answer)
         applied = call.prefer.applied(immutable_ids=call.box.immutable_ids)
         if applied:
             response.headers["Preference-Applied"] = applied
@@ -190,7 +194,12 @@ class Graph:
     def _batch(self, request: Request) -> Response:
         from .batch import answer_batch  # it calls back into this service
 
-        return answer_batch(self, request)
+        return answer_batch(self, request, self.batch_scripts)
+
+
+def _check_size(response: Response, most: int) -> None:
+    if len(response.get_data()) > most:
+        raise GraphError(504, None)
 
 
 def _route(request: Request) -> tuple[Endpoint, dict[str, str]]:

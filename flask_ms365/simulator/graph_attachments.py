@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from werkzeug import Response
 
 from .call import Call
@@ -11,6 +13,7 @@ from .odata import selected
 from .representation import Json, attachment_id, attachment_json, check_selected
 
 _COMMON = ("id", "lastModifiedDateTime", "name", "contentType", "size", "isInline")
+_PIECE = 65536
 _FILE = tuple(f"microsoft.graph.fileAttachment/{name}" for name in ("contentId", "contentLocation", "contentBytes"))
 
 
@@ -27,18 +30,30 @@ def list_attachments(call: Call, message: str) -> Json:
 def get_attachment(call: Call, message: str, attachment: str) -> Json:
     """One attachment; `$expand=microsoft.graph.itemAttachment/item` shows the message inside."""
     found = call.box.readable(message)
-    index, one = _find(call, found, attachment)
+    index, one = _opened(call, found, attachment)
     context = call.context(f"users('{call.user.oid}')/messages('{message}')/attachments/$entity")
     return {"@odata.context": context, **_shown(call, found, one, index, _names(call))}
 
 
 def get_content(call: Call, message: str, attachment: str) -> Response:
     """The bytes of a file, or the MIME of an item."""
-    _, one = _find(call, call.box.readable(message), attachment)
+    _, one = _opened(call, call.box.readable(message), attachment)
     if one.kind == "reference":
         raise GraphError(405, "ErrorInvalidRequest", "A reference attachment has no content.")
     content_type = "message/rfc822" if one.kind == "item" else one.content_type
-    return Response(one.content, content_type=content_type or "application/octet-stream")
+    # streamed: nobody knows the length before the end
+    return Response(_pieces(one.content), content_type=content_type or "application/octet-stream")
+
+
+def _pieces(content: bytes) -> Iterator[bytes]:
+    for start in range(0, len(content), _PIECE):
+        yield content[start : start + _PIECE]
+
+
+def _opened(call: Call, message: Message, wanted: str) -> tuple[int, Attachment]:
+    index, attachment = _find(call, message, wanted)
+    call.box.check_readable(f"{message.id}/{attachment.name}")
+    return index, attachment
 
 
 def _find(call: Call, message: Message, wanted: str) -> tuple[int, Attachment]:

@@ -8,7 +8,7 @@ from .call import Call
 from .delta import FOLDERS, Entry
 from .errors import GraphError
 from .folder import Folder
-from .odata import delta_query, number, selected
+from .odata import delta_query, number, selected, wants_hidden
 from .representation import Json, check_selected, folder_json
 
 _PROPERTIES = (
@@ -72,12 +72,11 @@ def _changed(entries: Iterable[Entry], call: Call, select: str | None) -> Iterab
         except GraphError:
             yield {**type_, "id": entry.id, "@removed": {"reason": "deleted"}}
         else:
-            yield {**type_, **_shown(folder, call, names)}
+            yield {**type_, **_shown(folder, call, names if entry.fields is None else sorted(entry.fields))}
 
 
 def _listed(call: Call, parent: Folder, path: str, context: str) -> Json:
-    hidden = call.args.get("includeHiddenFolders", "").lower() == "true"
-    found = call.box.folders.children(parent.id, hidden=hidden)
+    found = call.box.folders.children(parent.id, hidden=wants_hidden(call.args))
     top, skip = number(call.args, "$top", 10), number(call.args, "$skip", 0, least=0, most=10**9)
     names = _names(call)
     answer: Json = {"@odata.context": call.context(f"users('{call.user.oid}')/{context}")}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from werkzeug import Response
 
 from .call import Call
 from .delta import Cursor
 from .errors import GraphError, invalid_query
+from .folder import Folder
 from .graph_folders import delta_link
 from .message import Message
 from .mime import serialize
@@ -33,17 +34,19 @@ _COMPARE: dict[str, Callable[[object, object], bool]] = {
 
 def list_messages(call: Call, folder: str | None = None) -> Json:
     """A page of the messages of a folder, or of the mailbox, the newest first."""
-    folder_id = call.box.folders.get(folder).id if folder else None
+    folder_id = _readable_folder(call, folder).id if folder else None
     found = [m for m in call.box.listed(folder_id) if _matches(m, call.args.get("$filter"))]
     if call.args.get("$orderby", "").lower() in ("receiveddatetime", "receiveddatetime asc"):
         found.reverse()
     top, skip = number(call.args, "$top", 10), number(call.args, "$skip", 0, least=0, most=10**9)
+    shown = found[skip : skip + top]
     names, expand = call.names(), "attachments" in call.args.get("$expand", "")
     path = f"/mailFolders/{folder}/messages" if folder else "/messages"
     answer: Json = {"@odata.context": call.context(f"users('{call.user.oid}'){path}")}
     if call.args.get("$count", "").lower() == "true":
         answer["@odata.count"] = len(found)
-    answer["value"] = [message_json(m, call.shape, names, expand=expand) for m in found[skip : skip + top]]
+    _check_page(call, shown, names)
+    answer["value"] = [message_json(m, call.shape, names, expand=expand) for m in shown]
     if skip + top < len(found):
         answer["@odata.nextLink"] = call.link(path, call.args.to_dict() | {"$skip": str(skip + top)})
     return answer
@@ -51,7 +54,7 @@ def list_messages(call: Call, folder: str | None = None) -> Json:
 
 def messages_delta(call: Call, folder: str) -> Json:
     """What changed in a folder."""
-    found = call.box.folders.get(folder)
+    found = _readable_folder(call, folder)
     path = f"/mailFolders('{found.id}')/messages/delta"
     token = call.args.get("$skiptoken") or call.args.get("$deltatoken")
     immutable = call.prefer.immutable
@@ -62,11 +65,14 @@ def messages_delta(call: Call, folder: str) -> Json:
         cursor = call.box.start_round(found.id, delta_query(call.args), immutable=immutable)
     entries, following, next_token = call.box.page(cursor, call.prefer.max_page_size or 10, token)
     names, expand = call.names(cursor.query.select), cursor.query.expand
+    messages = [call.box.current(entry, found.id) for entry in entries]
+    _check_page(call, messages, names)
     return {
         "@odata.context": call.context("Collection(message)"),
         **delta_link(call, path, next_token, is_delta=following.is_delta),
         "value": [
-            delta_json(entry, call.box.current(entry, found.id), call.shape, names, expand=expand) for entry in entries
+            delta_json(entry, message, call.shape, names, expand=expand)
+            for entry, message in zip(entries, messages, strict=True)
         ],
     }
 
@@ -130,6 +136,17 @@ def translate_ids(call: Call) -> Json:
     }
 
 
+def _readable_folder(call: Call, folder: str) -> Folder:
+    found = call.box.folders.get(folder)
+    call.box.check_readable(found.id)
+    return found
+
+
+def _check_page(call: Call, messages: Iterable[Message | None], names: list[str] | None) -> None:
+    if names is None or "body" in names:
+        call.box.check_page(messages)
+
+
 def _resumed(call: Call, token: str, feed: str, path: str) -> Cursor:
     try:
         return call.box.resume(token, feed, immutable=call.prefer.immutable)
@@ -163,7 +180,8 @@ def _meets(message: Message, clause: str) -> bool:
         raise invalid_query(f"Invalid filter clause: '{clause}'.")
     name, operator, literal = found[1].lower(), found[2].lower(), found[3]
     if name == "receiveddatetime":
-        return _COMPARE[operator](message.received_at, moment(literal))
+        # what has no date is never on either side of one
+        return message.received_at is not None and _COMPARE[operator](message.received_at, moment(literal))
     value: object = {
         "isread": message.is_read,
         "hasattachments": message.mail.has_attachments,

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from .compose import AnyMail, compose, fabricate, read
-from .delta import SYNC_STATE_NOT_FOUND
-from .errors import GraphError
 from .loader import LoadReport, load_directory
 from .message import Mail, MessageRecord, record
-from .store import Store, locked
-from .traffic import Traffic, throttled
+from .store import locked
+from .troubles import Troubles
 
 _READ_TOGGLE = frozenset({"isRead", "parentFolderId"})
+_RENAMED, _MOVED = frozenset({"displayName"}), frozenset({"parentFolderId"})
 
 
-class Mailbox(Store):
+class Mailbox(Troubles):
     """A mailbox of Exchange Online.
 
     A `folder` is a well-known name ("inbox"), a folder id, a display name or a path ("Projects/2026"). A message is
@@ -36,23 +34,27 @@ class Mailbox(Store):
         *,
         folder: str = "inbox",
         received_at: datetime | None = None,
+        is_undated: bool = False,
         is_read: bool = False,
         is_draft: bool = False,
         flag: str = "notFlagged",
         categories: Iterable[str] = (),
+        message_id: str | None = None,
         **written: Any,
     ) -> str:
         """Put a message into a folder and return its id.
 
         The mail is an `EmailMessage`, bytes, a path, or is written from keywords (`subject`, `text`, `html`, `sender`,
-        `to`, `cc`, `bcc`, `reply_to`, `attachments`, …: see `compose`).
+        `to`, `cc`, `bcc`, `reply_to`, `attachments`, …: see `compose`). `message_id` is an id of your own, of any
+        length and any letters; `is_undated` leaves out when it was received.
         """
         content = read(mail) if mail is not None else self._written(written)
         with self._lock:
             return self._add(
                 content,
                 self.folders.find(folder).id,
-                received_at or content.received_at or content.sent_at or self._clock(),
+                None if is_undated else received_at or content.received_at or content.sent_at or self._clock(),
+                message_id=message_id,
                 is_read=is_read,
                 is_draft=is_draft,
                 flag=flag,
@@ -147,13 +149,13 @@ class Mailbox(Store):
     @locked
     def rename_folder(self, folder: str, name: str) -> None:
         """Give a folder another display name."""
-        self._log_folder("updated", self.folders.change(self.folders.find(folder), name=name))
+        self._log_folder("updated", self.folders.change(self.folders.find(folder), name=name), _RENAMED)
 
     @locked
     def move_folder(self, folder: str, parent: str | None) -> None:
         """Put a folder below another one; None is the top."""
         parent_id = self.folders.find(parent).id if parent else self.folders.root.id
-        self._log_folder("updated", self.folders.change(self.folders.find(folder), parent_id=parent_id))
+        self._log_folder("updated", self.folders.change(self.folders.find(folder), parent_id=parent_id), _MOVED)
 
     @locked
     def delete_folder(self, folder: str) -> None:
@@ -163,66 +165,8 @@ class Mailbox(Store):
                 del self._messages[message.id], self._movable[message.movable_id]
             self._feeds.pop(gone.id, None)
             self._counts[gone.id, True] = self._counts[gone.id, False] = 0
+            self._gone_folders[gone.id] = gone
             self._log_folder("removed", gone)
-
-    # faults
-
-    @locked
-    def expire_cursors(self, folder: str | None = None, status: int = 410, code: str = "SyncStateNotFound") -> None:
-        """Let the delta and next links given out so far die; without a folder those of the whole mailbox."""
-        feeds = {self.folders.find(folder).id} if folder else None
-        self._cursors.expire(feeds, GraphError(status, code, SYNC_STATE_NOT_FOUND))
-
-    def throttle(
-        self,
-        times: int | None = 1,
-        retry_after: float | str | None = 1,
-        status: int = 429,
-        code: str | None = "ApplicationThrottled",
-    ) -> None:
-        """Refuse the next calls. `retry_after` goes out as it is: a number, a date, nonsense, or None for no header."""
-        self.traffic.fail(throttled(None if retry_after is None else str(retry_after), status, code), times)
-
-    def fail(self, status: int, code: str | None = None, message: str = "", times: int | None = 1) -> None:
-        """Answer the next calls with an error; `times` None means until `stop_failing`."""
-        self.traffic.fail(GraphError(status, code, message), times)
-
-    def drop_connection(self, times: int | None = 1) -> None:
-        """Hang up on the next calls."""
-        self.traffic.fail(None, times)
-
-    def stop_failing(self) -> None:
-        """Forget the scripted faults of the mailbox and of its messages."""
-        self.traffic.clear()
-        self._failures.clear()
-
-    @locked
-    def fail_message(self, message_id: str, status: int = 500, code: str = "ErrorCorruptData") -> None:
-        """Let every read of one message fail; lists and deltas still name it."""
-        error = GraphError(status, code, "The data of the item is corrupt.")
-        self._failures[self.message(message_id).id] = error
-
-    def hold(self) -> AbstractContextManager[Traffic]:
-        """Keep calls waiting inside the mailbox while the block runs."""
-        return self.traffic.hold()
-
-    @property
-    def max_concurrency(self) -> int | None:
-        """How many calls of one app are let in at a time; None is no limit."""
-        return self.traffic.max_concurrency
-
-    @max_concurrency.setter
-    def max_concurrency(self, calls: int | None) -> None:
-        self.traffic.max_concurrency = calls
-
-    @property
-    def quota(self) -> int | None:
-        """How many calls of one app are let in within ten minutes (Microsoft: 10,000); None is no limit."""
-        return self.traffic.quota
-
-    @quota.setter
-    def quota(self, calls: int | None) -> None:
-        self.traffic.quota = calls
 
     def _written(self, written: dict[str, Any]) -> Mail:
         return compose(**{"to": [self.address], "sent_at": self._clock().replace(microsecond=0), **written})

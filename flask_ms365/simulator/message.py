@@ -92,7 +92,7 @@ class Message:
     change_key: str
     created_at: datetime
     modified_at: datetime
-    received_at: datetime
+    received_at: datetime | None
     mail: Mail
     is_read: bool = False
     is_draft: bool = False
@@ -124,7 +124,7 @@ class MessageRecord:
     sender_name: str | None
     sender_address: str | None
     recipients: tuple[Recipient, ...]
-    received_at: datetime
+    received_at: datetime | None
     sent_at: datetime | None
     is_read: bool
     is_draft: bool

@@ -62,6 +62,11 @@ def selected(args: MultiDict[str, str]) -> list[str] | None:
     return [name.strip() for name in text.split(",") if name.strip()] if text else None
 
 
+def wants_hidden(args: MultiDict[str, str]) -> bool:
+    """Whether hidden folders are asked for."""
+    return args.get("includeHiddenFolders", "").lower() == "true"
+
+
 def delta_query(args: MultiDict[str, str]) -> DeltaQuery:
     """The options of the first delta request."""
     for option in ("$search", "$skip", "$count"):
@@ -79,6 +84,7 @@ def delta_query(args: MultiDict[str, str]) -> DeltaQuery:
         newest_first=bool(order),
         top=number(args, "$top", 0, most=1_000_000) or None,
         expand="attachments" in args.get("$expand", ""),
+        hidden_folders=wants_hidden(args),
     )
 
 

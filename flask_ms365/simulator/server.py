@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from werkzeug.datastructures import Headers
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 
+_WITHOUT_BODY = ("204", "304")
 _log = logging.getLogger(__name__)
 
 
@@ -39,7 +41,7 @@ class _Handler(WSGIRequestHandler):
     def run_wsgi(self) -> None:
         """Answer one request and keep the connection: werkzeug's own way closes it, and waits 10 ms first."""
         try:
-            chunks, status, headers = run_wsgi_app(self.server.app, self.make_environ(), buffered=True)
+            chunks, status, headers = run_wsgi_app(self.server.app, self.make_environ())
         except (ConnectionAbortedError, ClientDisconnected):
             self.close_connection = True
             return
@@ -51,6 +53,9 @@ class _Handler(WSGIRequestHandler):
         self.send_response_only(int(code), reason)
         for name, value in headers:
             self.send_header(name, value)
+        if "Content-Length" not in headers and code not in _WITHOUT_BODY:
+            self.send_header("Transfer-Encoding", "chunked")
+            chunks = _chunked(chunks)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.writelines(chunks)
@@ -58,6 +63,13 @@ class _Handler(WSGIRequestHandler):
 
     def log(self, type: str, message: str, *args: object) -> None:
         """Say nothing: the simulator keeps its own log of requests."""
+
+
+def _chunked(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        if piece:
+            yield b"%x\r\n%b\r\n" % (len(piece), piece)
+    yield b"0\r\n\r\n"
 
 
 class Server:

@@ -102,6 +102,20 @@ class Simulator(Tenant):
             path_pattern, method=method, times=times, status=status, body=body, headers=dict(headers or {})
         )
 
+    def fail_in_batch(
+        self,
+        path_pattern: str,
+        status: int | None,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+        times: int | None = 1,
+        method: str | None = None,
+    ) -> None:
+        """Answer the next calls in a `$batch` whose path matches with this; `status` None leaves their answer out."""
+        self.graph.batch_scripts.add(
+            path_pattern, method=method, times=times, status=status, body=body, headers=dict(headers or {})
+        )
+
     def refuse_token(self, code: int, *, retry_after: str | None = None, times: int | None = 1) -> None:
         """Answer the next token requests with an AADSTS error, whatever they ask."""
         error = SignInError(code)
@@ -124,6 +138,7 @@ class Simulator(Tenant):
     def stop_failing(self) -> None:
         """Forget what the next requests should meet."""
         self.scripts.clear()
+        self.graph.batch_scripts.clear()
 
     def count(self, method: str, path: str) -> int:
         """How many requests of a method had this in their path."""

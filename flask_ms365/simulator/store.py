@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import wraps
@@ -23,6 +23,8 @@ R = TypeVar("R")
 S = TypeVar("S", bound="Store")
 
 _FILTERED_LIMIT = 5_000
+_COUNTERS = frozenset({"unreadItemCount", "totalItemCount"})
+_NEVER = datetime.min.replace(tzinfo=timezone.utc)
 
 
 def locked(verb: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
@@ -42,10 +44,13 @@ class Store:
     Attributes that change how it behaves:
 
     - `immutable_ids`: whether `Prefer: IdType="ImmutableId"` is honoured; if not, a move changes the id.
-    - `partial_updates`: whether a read toggle arrives in the delta as `id,isRead,parentFolderId` alone.
+    - `partial_updates`: whether a read toggle arrives in the delta as `id,isRead,parentFolderId` alone,
+      and a changed folder as `id` and what changed.
     - `lose_round_trips`: whether a message that left a folder and came back within a round is reported as removed.
     - `duplicates`: whether a round says everything twice. `empty_pages`: how many empty pages a round begins with.
+    - `lose_replaced_folders`: whether a folder that was deleted goes unreported where another one has its name by then.
     - `removed_reason`: the reason of `@removed`. `max_page_size`: what Graph grants at most.
+    - `largest_answer`: how many bytes a list or page may have before an empty 504 comes in its place; None is no limit.
     """
 
     def __init__(self, address: str, clock: Clock = utc_now) -> None:
@@ -58,16 +63,21 @@ class Store:
         self._counts: Counter[tuple[str, bool]] = Counter()
         self._feeds: dict[str, Feed] = {}
         self._cursors = Cursors()
-        self._failures: dict[str, GraphError] = {}
+        self._failures: dict[str, GraphError] = {}  # by the id of a message or folder, or message/attachment name
+        self._not_in_pages: set[str] = set()
+        self._gone_folders: dict[str, Folder] = {}
+        self._lagging: list[tuple[str, Change]] | None = None
         self.folders = FolderTree(self._ids)
         self.traffic = Traffic(clock)
         self.immutable_ids = True
         self.partial_updates = True
         self.lose_round_trips = False
+        self.lose_replaced_folders = False
         self.duplicates = False
         self.empty_pages = 0
         self.removed_reason = "deleted"
         self.max_page_size = 1000
+        self.largest_answer: int | None = None
         for folder in self.folders:
             self._feed(FOLDERS).changes.append(Change("created", folder.id, folder.id))
 
@@ -82,15 +92,26 @@ class Store:
     def readable(self, message_id: str) -> Message:
         """The message, unless reading it is made to fail."""
         message = self.message(message_id)
-        if message.id in self._failures:
-            raise self._failures[message.id]
+        self.check_readable(message.id)
         return message
+
+    def check_readable(self, key: str) -> None:
+        """Raise what reading a message, an attachment or the messages of a folder is made to fail with."""
+        if key in self._failures:
+            raise self._failures[key]
+
+    def check_page(self, messages: Iterable[Message | None]) -> None:
+        """Raise what a page of whole messages fails with, for one of them."""
+        if self._not_in_pages:
+            for message in messages:
+                if message and message.id in self._not_in_pages:
+                    self.check_readable(message.id)
 
     @locked
     def listed(self, folder_id: str | None) -> list[Message]:
         """The messages of a folder, or of all, the newest first."""
         found = [m for m in self._messages.values() if folder_id is None or m.folder_id == folder_id]
-        return sorted(found, key=lambda m: m.received_at, reverse=True)
+        return sorted(found, key=_received_at, reverse=True)
 
     def shown_id(self, message: Message, *, immutable: bool = True) -> str:
         """The id that a client sees."""
@@ -118,7 +139,7 @@ class Store:
             immutable=immutable and self.immutable_ids,
             lose_round_trips=self.lose_round_trips,
         )
-        return self._round(feed, cursor.query, [e for e in entries if _wanted(e, cursor.query)])
+        return self._round(feed, cursor.query, [e for e in entries if self._is_wanted(e, cursor)])
 
     @locked
     def page(self, cursor: Cursor, size: int, token: str | None) -> tuple[tuple[Entry, ...], Cursor, str]:
@@ -136,12 +157,28 @@ class Store:
 
     def _everything(self, feed: str, query: DeltaQuery, immutable: bool) -> list[Entry]:
         if feed == FOLDERS:
-            return [Entry("created", folder.id, folder.id) for folder in self.folders if not folder.is_hidden]
-        found = [m for m in self._messages.values() if m.folder_id == feed and _received(m, query)]
+            return [Entry("created", f.id, f.id) for f in self.folders if query.hidden_folders or not f.is_hidden]
+        late = {change.id for _, change in self._lagging or () if change.kind == "created"}
+        found = [m for m in self._messages.values() if m.folder_id == feed and _received(m, query) and m.id not in late]
         if query.newest_first:
-            found.sort(key=lambda m: m.received_at, reverse=True)
+            found.sort(key=_received_at, reverse=True)
         limit = min(query.top or len(found), _FILTERED_LIMIT if query.received_since else len(found))
         return [Entry("created", m.id, self.shown_id(m, immutable=immutable)) for m in found[:limit]]
+
+    def _is_wanted(self, entry: Entry, cursor: Cursor) -> bool:
+        if cursor.feed == FOLDERS:
+            return self._is_wanted_folder(entry, cursor.query)
+        if not _is_asked_for(entry, cursor.query):
+            return False
+        message = self._messages.get(entry.id)
+        return entry.kind == "removed" or message is None or _received(message, cursor.query)
+
+    def _is_wanted_folder(self, entry: Entry, query: DeltaQuery) -> bool:
+        gone = self._gone_folders.get(entry.id)
+        if gone is None:
+            return query.hidden_folders or not self.folders.get(entry.id).is_hidden
+        is_replaced = any(folder.name == gone.name for folder in self.folders.children(gone.parent_id))
+        return not (is_replaced and self.lose_replaced_folders)
 
     def _round(self, feed: str, query: DeltaQuery, entries: list[Entry]) -> Cursor:
         return Cursor(
@@ -159,8 +196,9 @@ class Store:
         self,
         mail: Mail,
         folder_id: str,
-        received_at: datetime,
+        received_at: datetime | None,
         *,
+        message_id: str | None = None,
         is_read: bool = False,
         is_draft: bool = False,
         flag: str = "notFlagged",
@@ -168,14 +206,14 @@ class Store:
     ) -> str:
         now = self._clock()
         message = Message(
-            id=self._ids.message(),
+            id=message_id or self._ids.message(),
             movable_id=self._ids.movable(),
             folder_id=folder_id,
             conversation_id=self._ids.conversation(mail.thread),
             change_key="",
             created_at=now,
             modified_at=now,
-            received_at=received_at.astimezone(timezone.utc).replace(microsecond=0),
+            received_at=received_at and received_at.astimezone(timezone.utc).replace(microsecond=0),
             mail=mail,
             is_read=is_read,
             is_draft=is_draft,
@@ -197,15 +235,21 @@ class Store:
         self._log(after.folder_id, kind, after, fields)
 
     def _log(self, folder_id: str, kind: ChangeKind, message: Message, fields: frozenset[str] | None = None) -> None:
-        self._feed(folder_id).changes.append(Change(kind, message.id, message.movable_id, fields))
+        self._note(folder_id, Change(kind, message.id, message.movable_id, fields))
         # the folder's counters have changed with it
-        self._log_folder("updated", self.folders.get(folder_id))
+        self._log_folder("updated", self.folders.get(folder_id), _COUNTERS)
 
-    def _log_folder(self, kind: ChangeKind, folder: Folder) -> None:
-        self._feed(FOLDERS).changes.append(Change(kind, folder.id, folder.id))
+    def _log_folder(self, kind: ChangeKind, folder: Folder, fields: frozenset[str] | None = None) -> None:
+        self._note(FOLDERS, Change(kind, folder.id, folder.id, fields if self.partial_updates else None))
+
+    def _note(self, feed: str, change: Change) -> None:
+        if self._lagging is None:
+            self._feed(feed).changes.append(change)
+        else:
+            self._lagging.append((feed, change))
 
 
-def _wanted(entry: Entry, query: DeltaQuery) -> bool:
+def _is_asked_for(entry: Entry, query: DeltaQuery) -> bool:
     if {"removed": "deleted"}.get(entry.kind, entry.kind) not in query.change_type:
         return False
     # a read toggle goes unreported unless isRead was asked for
@@ -216,4 +260,9 @@ def _received(message: Message, query: DeltaQuery) -> bool:
     if query.received_since is None:
         return True
     operator, since = query.received_since
-    return message.received_at > since or (operator == "ge" and message.received_at == since)
+    received_at = _received_at(message)
+    return received_at > since or (operator == "ge" and received_at == since)
+
+
+def _received_at(message: Message) -> datetime:
+    return message.received_at or _NEVER

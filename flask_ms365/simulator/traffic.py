@@ -37,6 +37,8 @@ class Traffic:
         self._in_flight: Counter[str] = Counter()
         self._calls: dict[str, deque[datetime]] = {}
         self._held = False
+        self._every: tuple[int, GraphError] | None = None
+        self._admitted = 0
         self.max_concurrency: int | None = 4
         self.quota: int | None = None
 
@@ -45,10 +47,16 @@ class Traffic:
         with self._changed:
             self._faults.append(Fault(times, error))
 
+    def fail_every(self, nth: int, error: GraphError) -> None:
+        """Let every nth call meet an error, until `clear`."""
+        with self._changed:
+            self._every, self._admitted = (nth, error), 0
+
     def clear(self) -> None:
         """Forget the scripted faults and the calls counted so far."""
         with self._changed:
             self._faults.clear()
+            self._every = None
             self._calls.clear()
 
     @contextmanager
@@ -88,6 +96,9 @@ class Traffic:
             self._changed.notify_all()
 
     def _meet_fault(self) -> None:
+        self._admitted += 1
+        if self._every and self._admitted % self._every[0] == 0:
+            raise self._every[1]
         if not self._faults:
             return
         fault = self._faults.popleft()

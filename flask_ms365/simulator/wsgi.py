@@ -85,6 +85,8 @@ class Application:
 
 
 def _zipped(request: Request, response: Response) -> Response:
+    if response.is_streamed or "Content-Encoding" in response.headers:
+        return response
     content = response.get_data()
     if "gzip" in request.headers.get("Accept-Encoding", "") and len(content) >= _WORTH_ZIPPING:
         response.set_data(gzip.compress(content, 1))
