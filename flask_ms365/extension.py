@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flask_sqlalchemy import SQLAlchemy
 
     from flask_ms365.check.outcome import HostCheck, Outcome
+    from flask_ms365.content.contents import Contents
     from flask_ms365.identity.host_sign_in import SignInHandler
     from flask_ms365.jobs.hook import JobHook
     from flask_ms365.permissions import Permission
@@ -96,6 +97,11 @@ class MS365:
     def settings(self) -> Settings:
         """The settings of the current app."""
         return current_state().settings
+
+    @property
+    def content(self) -> Contents:
+        """Contents of attachments, inline images and messages as MIME, in the current app."""
+        return current_state().contents
 
     def tick(self) -> TickReport:
         """Sync the mailboxes that are due, in the current app. Any engine may call this at any time."""

@@ -15,6 +15,8 @@ from flask_ms365.words import Words
 
 if TYPE_CHECKING:
     from flask_ms365.check.runs import Check
+    from flask_ms365.content.contents import Contents
+    from flask_ms365.content.missing import MissingContents
     from flask_ms365.crypto import Keyring
     from flask_ms365.identity.circuit import Circuits
     from flask_ms365.identity.host_sign_in import HostSignIn
@@ -49,6 +51,8 @@ class State:
     connect: Connect
     mailboxes: SystemMailboxes
     disconnect: Disconnect
+    contents: Contents
+    missing_contents: MissingContents
     runner: Runner
     hook: JobHook
     job: EmailSyncJob

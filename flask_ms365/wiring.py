@@ -16,6 +16,8 @@ from flask_ms365.check.outcome import HostCheck
 from flask_ms365.check.runs import Check
 from flask_ms365.check.subject import Address, Subject
 from flask_ms365.cli import ms365_cli
+from flask_ms365.content.contents import Contents
+from flask_ms365.content.missing import MissingContents
 from flask_ms365.crypto import keyring_from
 from flask_ms365.database import create_tables, host_database, own_database
 from flask_ms365.errors import TokenError
@@ -44,6 +46,7 @@ from flask_ms365.sync.changes import Handler
 from flask_ms365.sync.mailbox_client import MailboxClients
 from flask_ms365.sync.report import TickReport
 from flask_ms365.sync.runner import Runner
+from flask_ms365.sync.toggle import Toggle
 from flask_ms365.web.access import flask_login_user_id
 from flask_ms365.web.blueprint import create_blueprint
 
@@ -135,6 +138,8 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
         connect=Connect(**connecting, let_go=partial(_let_go, disconnect)),
         mailboxes=SystemMailboxes(**connecting),
         disconnect=disconnect,
+        contents=Contents(app=app, session=session, clients=clients),
+        missing_contents=MissingContents(session=session, settings=settings, toggle=Toggle(settings), clock=clock),
         runner=runner,
         hook=host.job_hook or hook_from_config(app),
         job=EmailSyncJob(id=JOB_ID, interval=TICK, tick=_tick(app, runner)),

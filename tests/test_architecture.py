@@ -35,6 +35,7 @@ FORBIDDEN = {
     "sync.plan": f"flask sqlalchemy urllib3 {OURS}.models",
     "mailboxes": f"{OURS}.web {OURS}.jobs flask.request",
     "check": f"{OURS}.web flask.request",
+    "content": f"{OURS}.web {OURS}.jobs {OURS}.mailboxes flask.request",
     "jobs": f"{OURS}.web {OURS}.graph",
     "web": f"{OURS}.graph {OURS}.sync.engine sqlalchemy requests urllib3 authlib",
     "simulator": f"{OURS} ~{OURS}.simulator",

@@ -44,6 +44,7 @@ def test_what_the_extension_offers() -> None:
         "settings",
         "tick",
         "sync_mailbox",
+        "content",
         "on_message",
         "sign_in",
         "check",
@@ -93,6 +94,7 @@ TABLES = {
     "sender_name sender_address recipients received_at sent_at is_read is_draft importance flag_status categories "
     "has_attachments preview body_content_type body change_key removed_at web_link",
     "Attachment": "id message_id graph_id name content_type size kind is_inline content_id",
+    "AttachmentContent": "attachment_id stored_at content",
     "SyncRun": "id mailbox_id",
     "AuditEvent": "id",
     "OAuthFlow": "id",

@@ -170,9 +170,7 @@ CATALOG: tuple[SettingSpec, ...] = (
     SettingSpec(
         key="store_attachments",
         label=Words("Stored attachments"),
-        help=Words(
-            "Up to this size, what is attached is stored with its message; 0 fetches it from Microsoft when it is opened."
-        ),
+        help=Words("What is attached, up to this size, is stored with its message. 0 fetches it when it is opened."),
         kind="number",
         group="sync",
         check=checks.store_attachments,

@@ -1,0 +1,78 @@
+"""Attachments of messages that changed: the same rows for the same attachments, so that links and contents last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row, bindparam, delete, insert, select, update
+
+from flask_ms365.graph.types import AttachmentData
+from flask_ms365.models import Attachment, AttachmentContent
+from flask_ms365.models.base import AnySession, rows_changed
+
+_AT_ONCE = 500  # ids in one IN list; SQLite of old takes 999 parameters
+_TABLE: Any = Attachment.__table__
+_COLUMNS = ("name", "content_type", "size", "kind", "is_inline", "content_id")
+# what was tried and stored before is of another content
+_AFRESH = {"content_error": None, "content_attempts": 0, "content_retry_at": None}
+
+# row id of the message, Graph id of the attachment
+_Key = tuple[int, str]
+
+
+def replace_attachments(session: AnySession, attachments: Mapping[int, Sequence[AttachmentData]]) -> None:
+    """Within a transaction: let each message (by row id) have these attachments and no others."""
+    known = {(row.message_id, row.graph_id): row for row in _known(session, list(attachments))}
+    wanted = {(message_id, item.id): _values(item) for message_id, items in attachments.items() for item in items}
+    _delete(session, [row.id for key, row in known.items() if key not in wanted])
+    _insert(session, {key: values for key, values in wanted.items() if key not in known})
+    _update(session, [(known[key], values) for key, values in wanted.items() if key in known])
+
+
+def _known(session: AnySession, message_ids: Sequence[int]) -> Iterator[Row[Any]]:
+    columns = (_TABLE.c.id, _TABLE.c.message_id, _TABLE.c.graph_id, *(_TABLE.c[name] for name in _COLUMNS))
+    for some in _batches(message_ids):
+        yield from session.execute(select(*columns).where(_TABLE.c.message_id.in_(some)))
+
+
+def _values(item: AttachmentData) -> dict[str, Any]:
+    return {name: getattr(item, name) for name in _COLUMNS}
+
+
+def _delete(session: AnySession, ids: Sequence[int]) -> None:
+    _forget_contents(session, ids)
+    for some in _batches(ids):
+        rows_changed(session, delete(Attachment).where(Attachment.id.in_(some)))
+
+
+def _insert(session: AnySession, new: Mapping[_Key, dict[str, Any]]) -> None:
+    rows = [{"message_id": key[0], "graph_id": key[1], **values} for key, values in new.items()]
+    if rows:
+        session.execute(insert(_TABLE), rows)
+
+
+def _update(session: AnySession, both: Sequence[tuple[Row[Any], dict[str, Any]]]) -> None:
+    changed = [(row, new) for row, new in both if any(getattr(row, name) != new[name] for name in _COLUMNS)]
+    if not changed:
+        return
+    statement = update(_TABLE).where(_TABLE.c.id == bindparam("row_id"))
+    rows = [{"row_id": row.id, **new} for row, new in changed]
+    session.execute(statement.values({name: bindparam(name) for name in _COLUMNS}), rows)
+    _begin_afresh(session, [row.id for row, new in changed if row.size != new["size"]])
+
+
+def _begin_afresh(session: AnySession, ids: Sequence[int]) -> None:
+    _forget_contents(session, ids)
+    for some in _batches(ids):
+        rows_changed(session, update(Attachment).where(Attachment.id.in_(some)).values(_AFRESH))
+
+
+def _forget_contents(session: AnySession, ids: Sequence[int]) -> None:
+    """Delete them here: a host's SQLite cascades nothing."""
+    for some in _batches(ids):
+        rows_changed(session, delete(AttachmentContent).where(AttachmentContent.attachment_id.in_(some)))
+
+
+def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
