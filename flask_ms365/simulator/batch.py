@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
@@ -19,16 +21,20 @@ from .responses import encode, json_response
 Answer = Callable[[Request], Response]
 
 MOST = 20
+AT_ONCE = 4  # as many calls of a batch as Graph runs for a mailbox at a time
+IN_BATCH = "simulator.in_batch"
 
 
-def answer_batch(graph: Answer, request: Request, scripts: Scripts) -> Response:
+def answer_batch(graph: Answer, request: Request, scripts: Scripts, latency: float) -> Response:
     """Answer each call of the batch by itself; the outer 200 says nothing about them.
 
     A call that a script hangs up on has no answer among the others.
     """
     done: dict[str, int] = {}
     responses = []
-    for item in _items(request):
+    items = _items(request)
+    time.sleep(latency * math.ceil(len(items) / AT_ONCE))
+    for item in items:
         failed = any(done.get(str(other), 424) >= 400 for other in item.get("dependsOn", ()))
         inner = _inner(item, request)
         try:
@@ -66,6 +72,7 @@ def _inner(item: dict[str, Any], outer: Request) -> Request:
         method=item.get("method", "GET"),
         headers=headers,
         data=None if body is None else json.dumps(body),
+        environ_overrides={IN_BATCH: True},
     )
     return Request(builder.get_environ())
 

@@ -36,7 +36,7 @@ def list_messages(call: Call, folder: str | None = None) -> Json:
     """A page of the messages of a folder, or of the mailbox, the newest first."""
     folder_id = _readable_folder(call, folder).id if folder else None
     found = [m for m in call.box.listed(folder_id) if _matches(m, call.args.get("$filter"))]
-    if call.args.get("$orderby", "").lower() in ("receiveddatetime", "receiveddatetime asc"):
+    if _is_oldest_first(call):
         found.reverse()
     top, skip = number(call.args, "$top", 10), number(call.args, "$skip", 0, least=0, most=10**9)
     shown = found[skip : skip + top]
@@ -140,6 +140,13 @@ def _readable_folder(call: Call, folder: str) -> Folder:
     found = call.box.folders.get(folder)
     call.box.check_readable(found.id)
     return found
+
+
+def _is_oldest_first(call: Call) -> bool:
+    order, text = call.args.get("$orderby", "").lower(), call.args.get("$filter", "receivedDateTime").lower()
+    if order.startswith("receiveddatetime") and not text.startswith("receiveddatetime"):
+        raise GraphError(400, "InefficientFilter", "The restriction or sort order is too complex for this operation.")
+    return order in ("receiveddatetime", "receiveddatetime asc")
 
 
 def _check_page(call: Call, messages: Iterable[Message | None], names: list[str] | None) -> None:

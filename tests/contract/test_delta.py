@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -179,6 +180,34 @@ def test_a_filter_stops_at_five_thousand(desk: Desk, me: Graph) -> None:
     desk.box.deliver_many(5_001, body_size=0)
     path = f"{INBOX}?$select=id&$filter=receivedDateTime%20ge%202000-01-01T00:00:00Z"
     assert len(changes(me, path, prefer="odata.maxpagesize=1000")) == 5_000
+
+
+def test_a_filter_holds_in_later_rounds(desk: Desk, me: Graph) -> None:
+    link = start(me, f"{INBOX}?$filter=receivedDateTime%20ge%202026-09-01T00:00:00Z")
+    new, old = datetime(2026, 9, 2, tzinfo=timezone.utc), datetime(2026, 8, 1, tzinfo=timezone.utc)
+    for received_at in (new, old):
+        desk.box.deliver(subject=received_at.isoformat(), received_at=received_at)
+    assert [m["subject"] for m in changes(me, link)] == [new.isoformat()]
+
+
+def test_the_newest_may_come_first_and_links_remember_that(desk: Desk, me: Graph) -> None:
+    desk.box.deliver_many(5, body_size=200)
+    path = f"{INBOX}?$filter=receivedDateTime%20ge%202000-01-01T00:00:00Z&$orderby=receivedDateTime%20desc"
+    found = changes(me, path, prefer=f"{IMMUTABLE}, odata.maxpagesize=2")
+    assert [m["receivedDateTime"] for m in found] == sorted((m["receivedDateTime"] for m in found), reverse=True)
+
+
+def test_any_other_order_is_refused(me: Graph) -> None:
+    assert me.get(f"{INBOX}?$orderby=subject").status == 400
+
+
+def test_what_lags_is_in_a_later_round(desk: Desk, me: Graph) -> None:
+    link = start(me)
+    with desk.box.lagging():
+        message_id = desk.box.deliver(subject="Late")
+        assert changes(me, link) == changes(me, INBOX) == []
+        assert me.get(f"/me/messages/{message_id}").status == 200
+    assert [m["id"] for m in changes(me, link)] == [m["id"] for m in changes(me, INBOX)] == [message_id]
 
 
 def test_search_is_refused(me: Graph) -> None:

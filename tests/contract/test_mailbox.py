@@ -258,6 +258,32 @@ def test_each_call_of_a_batch_is_throttled_by_itself(desk: Desk, me: Graph) -> N
     assert [one["status"] for one in answer] == [429, 200]
 
 
+def test_a_call_of_a_batch_may_be_refused_or_left_out(desk: Desk, me: Graph) -> None:
+    desk.simulator.fail_in_batch("/archive$", 429, headers={"Retry-After": "4"})
+    desk.simulator.fail_in_batch("/drafts$", None)
+    names = ("inbox", "archive", "drafts", "outbox")
+    calls = [{"id": name, "method": "GET", "url": f"/me/mailFolders/{name}"} for name in names]
+    answer = {one["id"]: one for one in me.send("POST", "/$batch", {"requests": calls}).json()["responses"]}
+    assert {name: one["status"] for name, one in answer.items()} == {"inbox": 200, "archive": 429, "outbox": 200}
+    assert answer["archive"]["headers"]["Retry-After"] == "4"
+
+
+def test_every_third_call_may_fail(desk: Desk, me: Graph) -> None:
+    desk.box.fail_every(3, 504)
+    assert [me.get(INBOX).status for _ in range(6)] == [200, 200, 504, 200, 200, 504]
+
+
+def test_a_list_is_counted_by_probing(desk: Desk, me: Graph) -> None:
+    desk.box.deliver_many(5, body_size=200)
+    path = f"{INBOX}/messages?$select=id&$top=1&$filter=receivedDateTime%20ge%202000-01-01T00:00:00Z"
+    assert [len(me.get(f"{path}&$skip={skip}").json()["value"]) for skip in (4, 5)] == [1, 0]
+
+
+def test_an_order_that_the_filter_does_not_begin_with_is_inefficient(me: Graph) -> None:
+    path = f"{INBOX}/messages?$orderby=receivedDateTime%20desc&$filter=isRead%20eq%20false"
+    assert graph_error_of(me.get(path)) == (400, "InefficientFilter")
+
+
 def test_a_corrupt_message_fails_alone(desk: Desk, me: Graph) -> None:
     bad = desk.box.deliver(subject="Bad")
     desk.box.deliver(subject="Good")
