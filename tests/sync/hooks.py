@@ -49,6 +49,10 @@ class Hooks:
         self.reached.clear()
         self._is_dead, self._point = False, None
 
+    def revive(self) -> None:
+        """Let another process begin."""
+        self._is_dead = False
+
     def crash(self) -> None:
         """End the process: no thread of it comes by another moment."""
         self._is_dead = True
