@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Row, Select, delete, insert, or_, select, update
+from sqlalchemy import Row, delete, insert, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_ms365.errors import GraphError, Throttled, Unauthorized
@@ -119,9 +119,9 @@ class MissingContents:
         self.toggle.check()
 
 
-def missing(mailbox_id: int, limit: int, now: datetime) -> Select[Any]:
+def missing(mailbox_id: int, limit: int, now: datetime) -> Any:
     """Select the attachments that should be stored and can be tried now, those that wait longest first."""
-    statement: Select[Any] = (
+    statement = (
         select(Attachment.id, Attachment.graph_id, Attachment.content_attempts, Message.graph_id.label("message_id"))
         .join(Message, Message.id == Attachment.message_id)
         .outerjoin(AttachmentContent, AttachmentContent.attachment_id == Attachment.id)
