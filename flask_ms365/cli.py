@@ -16,6 +16,8 @@ from flask_ms365.errors import AppRefused, Locked, TokenError
 from flask_ms365.identity.circuit import in_words
 from flask_ms365.jobs.worker import Worker
 from flask_ms365.keys.commands import keys_cli
+from flask_ms365.mailboxes.commands import mailboxes_cli
+from flask_ms365.mailboxes.progress import Progress
 from flask_ms365.mailboxes.status import MailboxStatus, all_statuses
 from flask_ms365.models import Mailbox
 from flask_ms365.settings.commands import settings_cli
@@ -35,6 +37,7 @@ def ms365_cli() -> None:
 ms365_cli.add_command(settings_cli)
 ms365_cli.add_command(check)
 ms365_cli.add_command(keys_cli)
+ms365_cli.add_command(mailboxes_cli)
 
 
 @ms365_cli.command()
@@ -79,8 +82,8 @@ def status(as_json: bool) -> None:
         if held is not None:
             click.echo(in_words(held))
         for each in statuses:
-            click.echo(_status_line(each))
-    needs_a_person = missing or isinstance(held, AppRefused) or any(each.kind == "bad" for each in statuses)
+            click.echo("\n".join(_status_lines(each)))
+    needs_a_person = missing or isinstance(held, AppRefused) or any(each.needs_a_person for each in statuses)
     sys.exit(1 if needs_a_person else 0)
 
 
@@ -130,11 +133,25 @@ def _held_json(held: TokenError | None) -> dict[str, Any] | None:
     return {"refused": isinstance(held, AppRefused), "message": held.words, "error": held.error, "code": held.code}
 
 
-def _status_line(each: MailboxStatus) -> str:
+def _status_lines(each: MailboxStatus) -> list[str]:
+    """Return how a mailbox is in one line, and a line for each thing that is not as it should be."""
     seen = each.last_success_at.isoformat(timespec="seconds") if each.last_success_at else "never"
-    return f"{each.address}: {each.words}, {each.message_count} of {each.total_count} messages, last read {seen}" + (
-        f". {each.error}" if each.error else ""
-    )
+    total = each.progress.total
+    stored = f"{each.message_count} messages" if total is None else f"{each.message_count} of {total} messages"
+    line = f"{each.address}: {each.words}, {stored}, {_reading(each.progress)}last read {seen}"
+    doubts = [f"  {doubt.words} Gone? flask ms365 mailboxes believe {each.address}" for doubt in each.doubts]
+    unreadable = [f"  {folder.name}: {folder.words} ({folder.code})" for folder in each.unreadable]
+    set_aside = [f"  {each.set_aside_words}"] if each.set_aside_count else []
+    return [f"{line}. {each.error}" if each.error else line, *doubts, *unreadable, *set_aside]
+
+
+def _reading(progress: Progress) -> str:
+    """Return how far a reading from the start is, where one is under way."""
+    if not progress.is_under_way:
+        return ""
+    left = f", {progress.time_left}" if progress.time_left else ""
+    oldest = f", back to {progress.oldest:%Y-%m-%d}" if progress.oldest else ""
+    return f"{progress.read} read{left}{oldest}, "
 
 
 def _nothing(is_on: bool) -> str:

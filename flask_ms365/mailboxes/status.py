@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import func, select
 
+from flask_ms365.mailboxes.doubts import ASKED, Doubt
+from flask_ms365.mailboxes.progress import Progress, Reading, measured, readings_of
+from flask_ms365.mailboxes.set_aside import count_set_aside
 from flask_ms365.models import Folder, Mailbox, Message
 from flask_ms365.models.base import AnySession
-from flask_ms365.sync.folders import read_tree
 from flask_ms365.sync.lease import DISCONNECTED
 from flask_ms365.sync.report import NEEDS_A_PERSON
-from flask_ms365.words import Words
+from flask_ms365.words import Words, counted
 
 Kind = Literal["ok", "warn", "bad", "info"]
 
@@ -32,10 +36,33 @@ WORDS: dict[str, tuple[str, Kind]] = {
     "disconnected": (Words("Not connected"), "info"),
 }
 
+_DENIED = Words("Microsoft does not let this app read it.")
+_ABSENT = Words("Microsoft listed it, and then did not find it.")
+_UNREADABLE = {
+    "ErrorAccessDenied": _DENIED,
+    "accessDenied": _DENIED,
+    "ErrorItemNotFound": _ABSENT,
+    "ErrorFolderNotFound": _ABSENT,
+    "itemNotFound": _ABSENT,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unreadable:
+    """A folder that Microsoft did not let us read the last time, and why."""
+
+    name: str
+    code: str
+
+    @property
+    def words(self) -> Words:
+        """What the code means."""
+        return _UNREADABLE.get(self.code) or Words("Microsoft answered %(code)s.", code=self.code)
+
 
 @dataclass(frozen=True, kw_only=True)
 class MailboxStatus:
-    """A mailbox as its page and the command line show it; ``total_count`` is Microsoft's own figure."""
+    """A mailbox as its page and the command line show it; what it says of Microsoft's side is what was last heard."""
 
     id: int
     address: str
@@ -43,12 +70,29 @@ class MailboxStatus:
     words: str
     kind: Kind
     message_count: int
-    total_count: int
+    progress: Progress
+    doubts: Sequence[Doubt]
+    unreadable: Sequence[Unreadable]
+    set_aside_count: int
     connected_at: datetime
     last_success_at: datetime | None
     next_due_at: datetime
     error: str | None
     error_code: str | None
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether it does not go on, or not with all of its folders, until somebody does something."""
+        return self.kind == "bad" or bool(self.doubts)
+
+    @property
+    def set_aside_words(self) -> Words:
+        """How many messages are set aside, and that this stops nothing."""
+        return counted(
+            "%(count)s message could not be read or stored. It is tried again, and holds up no other.",
+            "%(count)s messages could not be read or stored. They are tried again, and hold up no others.",
+            self.set_aside_count,
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Return what ``flask ms365 status --json`` prints."""
@@ -56,9 +100,12 @@ class MailboxStatus:
             "address": self.address,
             "state": self.state,
             "messages": self.message_count,
-            "total": self.total_count,
-            "last_success_at": self.last_success_at.isoformat() if self.last_success_at else None,
-            "next_due_at": self.next_due_at.isoformat(),
+            **self.progress.as_json(),
+            "doubts": [{"folder": doubt.name, "messages": doubt.stored} for doubt in self.doubts],
+            "unreadable": [{"folder": folder.name, "error_code": folder.code} for folder in self.unreadable],
+            "set_aside": self.set_aside_count,
+            "last_success_at": _as_text(self.last_success_at),
+            "next_due_at": _as_text(self.next_due_at),
             "error": self.error,
             "error_code": self.error_code,
         }
@@ -66,18 +113,49 @@ class MailboxStatus:
 
 def status_of(session: AnySession, mailbox: Mailbox, *, is_on: bool, now: datetime) -> MailboxStatus:
     """Return how ``mailbox`` is; three statements."""
-    selected = read_tree(session, mailbox.id).selected
-    counted = select(func.count()).where(Message.mailbox_id == mailbox.id, Message.removed_at.is_(None))
-    state = state_of(mailbox, is_on=is_on, now=now)
+    return statuses_of(session, [mailbox], is_on=is_on, now=now)[0]
+
+
+def statuses_of(
+    session: AnySession, mailboxes: Sequence[Mailbox], *, is_on: bool, now: datetime
+) -> list[MailboxStatus]:
+    """Return how each of ``mailboxes`` is; three statements for any number of them."""
+    ids = [mailbox.id for mailbox in mailboxes]
+    if not ids:
+        return []
+    readings, stored, set_aside = readings_of(session, ids), _count_stored(session, ids), count_set_aside(session, ids)
+    return [
+        _status(
+            mailbox,
+            state=state_of(mailbox, is_on=is_on, now=now),
+            readings=readings[mailbox.id],
+            stored=stored[mailbox.id],
+            set_aside_count=set_aside.get(mailbox.id, 0),
+        )
+        for mailbox in mailboxes
+    ]
+
+
+def _status(
+    mailbox: Mailbox, *, state: str, readings: Sequence[Reading], stored: Mapping[int, int], set_aside_count: int
+) -> MailboxStatus:
     words, kind = WORDS[state]
+    folders = [reading.folder for reading in readings]
     return MailboxStatus(
         id=mailbox.id,
         address=mailbox.address,
         state=state,
         words=words,
         kind=kind,
-        message_count=session.scalar(counted) or 0,
-        total_count=sum(folder.total_count for folder in selected),
+        message_count=sum(stored.values()),
+        progress=measured(readings),
+        doubts=[
+            Doubt(folder_id=folder.id, name=folder.name, stored=stored.get(folder.id, 0))
+            for folder in folders
+            if folder.doubt == ASKED
+        ],
+        unreadable=[Unreadable(name=folder.name, code=folder.error_code) for folder in folders if folder.error_code],
+        set_aside_count=set_aside_count,
         connected_at=mailbox.created_at,
         last_success_at=mailbox.last_success_at,
         next_due_at=mailbox.next_due_at,
@@ -86,29 +164,40 @@ def status_of(session: AnySession, mailbox: Mailbox, *, is_on: bool, now: dateti
     )
 
 
+def _count_stored(session: AnySession, mailbox_ids: Sequence[int]) -> Mapping[int, dict[int, int]]:
+    """Return the number of messages by mailbox and folder; one statement."""
+    stored = select(Message.mailbox_id, Message.folder_id, func.count()).where(
+        Message.mailbox_id.in_(mailbox_ids), Message.removed_at.is_(None)
+    )
+    counts: defaultdict[int, dict[int, int]] = defaultdict(dict)
+    for mailbox_id, folder_id, count in session.execute(stored.group_by(Message.mailbox_id, Message.folder_id)):
+        counts[mailbox_id][folder_id] = count
+    return counts
+
+
 def all_statuses(session: AnySession, *, is_on: bool, now: datetime) -> list[MailboxStatus]:
     """Return how every mailbox is, by address."""
     mailboxes = session.scalars(select(Mailbox).order_by(Mailbox.address)).all()
-    return [status_of(session, mailbox, is_on=is_on, now=now) for mailbox in mailboxes]
+    return statuses_of(session, mailboxes, is_on=is_on, now=now)
 
 
 def kept_mail(session: AnySession, user_id: str, *, is_on: bool, now: datetime) -> list[MailboxStatus]:
     """Return a person's own mailboxes that were disconnected: those whose mail is kept, and what is left of others."""
     mine = select(Mailbox).where(Mailbox.kind == "user", Mailbox.owner_id == user_id)
     mailboxes = session.scalars(mine.where(Mailbox.state.in_(DISCONNECTED)).order_by(Mailbox.address)).all()
-    return [status_of(session, mailbox, is_on=is_on, now=now) for mailbox in mailboxes]
+    return statuses_of(session, mailboxes, is_on=is_on, now=now)
 
 
 def folder_counts(session: AnySession, mailbox_ids: list[int]) -> list[tuple[Folder, int]]:
     """Return the folders that hold mail, with the number of messages in each."""
-    counted = (
+    holding = (
         select(Folder, func.count(Message.id))
         .join(Message, Message.folder_id == Folder.id)
         .where(Folder.mailbox_id.in_(mailbox_ids), Message.removed_at.is_(None))
         .group_by(Folder.id)
         .order_by(Folder.name)
     )
-    return [(row[0], row[1]) for row in session.execute(counted)]
+    return [(row[0], row[1]) for row in session.execute(holding)]
 
 
 def state_of(mailbox: Mailbox, *, is_on: bool, now: datetime) -> str:
@@ -124,3 +213,7 @@ def state_of(mailbox: Mailbox, *, is_on: bool, now: datetime) -> str:
     if mailbox.fail_count:
         return "failed" if mailbox.last_result in NEEDS_A_PERSON else "waiting"
     return "up_to_date" if mailbox.last_success_at else "never_synced"
+
+
+def _as_text(value: datetime | None) -> str | None:
+    return value.isoformat() if value else None

@@ -73,10 +73,13 @@ def claim(
     return Lease(mailbox_id=mailbox_id, owner=owner, epoch=epoch + 1, seconds=seconds) if swapped else None
 
 
-def renew(session: AnySession, lease: Lease, now: datetime) -> None:
-    """Go on holding, within the page's transaction; raise :exc:`LeaseLost` when somebody else took over."""
+def renew(session: AnySession, lease: Lease, now: datetime, **values: Any) -> None:
+    """Go on holding, within the page's transaction, and write ``values`` of the mailbox.
+
+    Raise :exc:`LeaseLost` when somebody else took over.
+    """
     until = now + timedelta(seconds=lease.seconds)
-    if not rows_changed(session, _held(lease).values(lease_expires_at=until)):
+    if not rows_changed(session, _held(lease).values(lease_expires_at=until, **values)):
         raise LeaseLost
 
 
@@ -89,6 +92,12 @@ def take_away(session: AnySession, mailbox_id: int, **values: Any) -> None:
     """Within a transaction: whoever holds the mailbox writes nothing more; ``values`` are written with it."""
     free = {"lease_owner": None, "lease_expires_at": None, "lease_epoch": Mailbox.lease_epoch + 1}
     rows_changed(session, update(Mailbox).where(Mailbox.id == mailbox_id).values(**free, **values))
+
+
+def hurry(session: AnySession, mailbox_id: int, now: datetime) -> None:
+    """Within a transaction: let the next tick take the mailbox, unless it waits after a failure."""
+    waits = update(Mailbox).where(Mailbox.id == mailbox_id, Mailbox.fail_count == 0, Mailbox.next_due_at > now)
+    rows_changed(session, waits.values(next_due_at=now))
 
 
 def _held(lease: Lease) -> Update:

@@ -29,6 +29,7 @@ _SENTENCES: dict[str, Words] = {
     "mailbox.disconnected": Words("%(target)s disconnected"),
     "mailbox.mail_deleted": Words("Mail of %(target)s deleted"),
     "sign_in.refused": Words("%(target)s may not sign in to this app, and was refused"),
+    "mailbox.removal_believed": Words("%(target)s: the missing mail of a folder taken for removed"),
     "user.signed_in": Words("%(target)s signed in with Microsoft"),
 }
 

@@ -22,6 +22,7 @@ from flask_ms365.web import (
     gallery,
     health,
     language,
+    mailbox_state,
     mailboxes,
     messages,
     my_email,
@@ -56,6 +57,7 @@ class Route:
 _ADMIN = (Permission.MANAGE_SETTINGS,)
 _TEAM = (Permission.MANAGE_MAILBOXES,)
 _OWN = (Permission.OWN_MAILBOX,)
+_MINE_OR_TEAM = (*_OWN, *_TEAM)
 _READ = (Permission.OWN_MAILBOX, Permission.READ_MAIL)
 _ID = f"int(max={LARGEST_ID})"
 _MAILBOX = f"/mailboxes/<{_ID}:mailbox_id>"
@@ -87,6 +89,15 @@ ROUTES = (
     Route(f"{_MAILBOX}/connect", "mailbox_connect", mailboxes.mailbox_connect, _TEAM, ("POST",)),
     Route(f"{_MAILBOX}/check", "mailbox_check", mailboxes.mailbox_check, _TEAM, ("POST",)),
     Route(f"{_MAILBOX}/disconnect", "mailbox_disconnect", disconnect.mailbox_disconnect, _TEAM, ("GET", "POST")),
+    # one's own or the team's: the view looks whose it is
+    Route(
+        f"{_MAILBOX}/folders/<{_ID}:folder_id>/believe",
+        "folder_believe",
+        mailbox_state.folder_believe,
+        _MINE_OR_TEAM,
+        ("POST",),
+    ),
+    Route(f"{_MAILBOX}/retry", "mailbox_retry", mailbox_state.mailbox_retry, _MINE_OR_TEAM, ("POST",)),
     # the answer belongs to a flow, whose user is checked by the flow itself, in its order
     Route("/oauth/callback", "oauth_callback", callback.oauth_callback, (), ("GET", "POST")),
     # for visitors whom nobody knows yet

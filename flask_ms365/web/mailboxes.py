@@ -24,6 +24,7 @@ from flask_ms365.web.callback import outcome_notices, present_outcome, to_micros
 from flask_ms365.web.check import links
 from flask_ms365.web.disconnect import disconnected_notices
 from flask_ms365.web.forms import CsrfForm
+from flask_ms365.web.mailbox_state import answered_notices, waiting_view
 from flask_ms365.web.obstacle import settings_link, sign_in_obstacle
 from flask_ms365.web.problem import not_found, problem
 from flask_ms365.web.redirect_uri import redirect_uri
@@ -167,7 +168,7 @@ def _page(found: Mailbox, notices: Sequence[Notice] = (), checked: Sequence[Step
         "ms365/mailbox.html",
         form=CsrfForm(),
         mailbox=found,
-        status=status,
+        **waiting_view(status),
         way=WAYS[found.access],
         account=state.mailboxes.account_of(found),
         beside=state.mailboxes.readers_beside(found),
@@ -178,7 +179,7 @@ def _page(found: Mailbox, notices: Sequence[Notice] = (), checked: Sequence[Step
         may_read=is_allowed(Permission.READ_MAIL),
         checked=checked,
         scope=_scope(scope),
-        notices=[*notices, *has_connected, *outcome_notices(user_id, done=_CONNECTED)],
+        notices=[*notices, *has_connected, *answered_notices(), *outcome_notices(user_id, done=_CONNECTED)],
         **links(),
     )
 

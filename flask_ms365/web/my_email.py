@@ -16,6 +16,7 @@ from flask_ms365.web.callback import outcome_notices, present_outcome, to_micros
 from flask_ms365.web.consent import consent_url
 from flask_ms365.web.disconnect import disconnected_notices
 from flask_ms365.web.forms import CsrfForm
+from flask_ms365.web.mailbox_state import answered_notices, waiting_view
 from flask_ms365.web.obstacle import settings_link, sign_in_obstacle
 from flask_ms365.web.problem import problem
 from flask_ms365.web.redirect_uri import redirect_uri
@@ -36,7 +37,7 @@ def my_email() -> ResponseReturnValue:
         return problem(Words("Not signed in"), Words("Sign in to this app first."), 403)
     obstacle = sign_in_obstacle(state)
     mailbox = own_mailbox(state.session, user_id)
-    notices = [*outcome_notices(user_id, done=_CONNECTED), *disconnected_notices()]
+    notices = [*outcome_notices(user_id, done=_CONNECTED), *disconnected_notices(), *answered_notices()]
     flow = present_outcome(user_id)
     status, is_on, now = None, current_snapshot().is_sync_on, state.clock()
     if mailbox is not None:
@@ -48,6 +49,7 @@ def my_email() -> ResponseReturnValue:
         choice=_choice(flow),
         approval=_approval_message(flow),
         mailbox=_view(status) if status else None,
+        **(waiting_view(status) if status else {}),
         kept=kept_mail(state.session, user_id, is_on=is_on, now=now),
         obstacle=obstacle,
         obstacle_link=settings_link() if obstacle else None,
@@ -109,7 +111,5 @@ def _view(status: MailboxStatus) -> dict[str, object]:
         "state_kind": status.kind,
         "connected_at": status.connected_at,
         "last_success_at": status.last_success_at,
-        "message_count": status.message_count,
-        "total_count": status.total_count or None,
         "problem": problem_notice,
     }

@@ -1,0 +1,102 @@
+"""What a mailbox waits for people with, on its own page or on *My email*: folders in doubt, messages set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from flask import redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from flask_ms365.mailboxes.doubts import believe
+from flask_ms365.mailboxes.set_aside import list_set_aside, reason, try_again
+from flask_ms365.mailboxes.status import MailboxStatus
+from flask_ms365.models import Mailbox, SetAside
+from flask_ms365.permissions import Permission
+from flask_ms365.state import State, current_state
+from flask_ms365.sync.lease import DISCONNECTED
+from flask_ms365.web.access import is_allowed
+from flask_ms365.web.forms import CsrfForm
+from flask_ms365.web.problem import not_found, problem
+from flask_ms365.web.words import Notice
+from flask_ms365.words import Words
+
+# what a page is told by its address once a button was pressed
+_ANSWERED = {
+    "believed": Notice(
+        kind="ok", title=Words("Understood"), text=Words("The next sync marks these messages as removed.")
+    ),
+    "retried": Notice(
+        kind="ok", title=Words("They are tried again"), text=Words("What came of it is told here after the next sync.")
+    ),
+    "unchanged": Notice(
+        kind="info",
+        title=Words("There was nothing to do any more"),
+        text=Words("It has changed since this page was opened, or somebody else was faster."),
+    ),
+}
+
+
+def folder_believe(mailbox_id: int, folder_id: int) -> ResponseReturnValue:
+    """Take Microsoft at its word: the mail of this folder is gone."""
+
+    def answer(state: State, mailbox: Mailbox) -> int:
+        return believe(state.session, mailbox, folder_id=folder_id, now=state.clock(), actor=state.current_user_id())
+
+    return _pressed(mailbox_id, answer, done="believed")
+
+
+def mailbox_retry(mailbox_id: int) -> ResponseReturnValue:
+    """Try the messages that were set aside again, with the next sync."""
+
+    def answer(state: State, mailbox: Mailbox) -> int:
+        return try_again(state.session, mailbox.id, now=state.clock())
+
+    return _pressed(mailbox_id, answer, done="retried")
+
+
+def answered_notices() -> list[Notice]:
+    """Tell on the page that a button led back to what came of it."""
+    return [notice for name, notice in _ANSWERED.items() if name in request.args]
+
+
+def waiting_view(status: MailboxStatus) -> dict[str, Any]:
+    """Return what both pages show beside the figures; one statement more where messages are set aside."""
+    state = current_state()
+    messages = list_set_aside(state.session, status.id) if status.set_aside_count else []
+    return {"status": status, "set_aside": [_set_aside(message, state.clock()) for message in messages]}
+
+
+def _set_aside(message: SetAside, now: datetime) -> dict[str, Any]:
+    return {
+        "subject": message.subject,
+        "received_at": message.received_at,
+        "reason": reason(message.code),
+        "code": message.code,
+        "attempts": message.attempts,
+        "next_try_at": message.next_try_at if message.next_try_at > now else None,
+    }
+
+
+def _pressed(mailbox_id: int, answer: Callable[[State, Mailbox], int], *, done: str) -> ResponseReturnValue:
+    """Do what a button says, and lead back to the page that has it."""
+    state = current_state()
+    mailbox = state.session.get(Mailbox, mailbox_id)
+    if mailbox is None or mailbox.state in DISCONNECTED or not _is_theirs(mailbox):
+        return not_found()
+    if not CsrfForm().validate():
+        text = Words("Nothing happened. Go back and press the button again.")
+        return problem(Words("This page was open too long"), text, 400)
+    page = url_for(".mailbox", mailbox_id=mailbox_id) if mailbox.kind == "system" else url_for(".my_email")
+    told = done if answer(state, mailbox) else "unchanged"
+    state.wake(mailbox_id)
+    return redirect(f"{page}?{told}=1", 303)
+
+
+def _is_theirs(mailbox: Mailbox) -> bool:
+    """Tell whether the visitor may handle a mailbox: as its owner, or for the team."""
+    if mailbox.kind == "system":
+        return is_allowed(Permission.MANAGE_MAILBOXES)
+    is_own = mailbox.owner_id is not None and mailbox.owner_id == current_state().current_user_id()
+    return is_own and is_allowed(Permission.OWN_MAILBOX)
