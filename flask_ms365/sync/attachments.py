@@ -25,9 +25,10 @@ def replace_attachments(session: AnySession, attachments: Mapping[int, Sequence[
     """Within a transaction: let each message (by row id) have these attachments and no others."""
     known = {(row.message_id, row.graph_id): row for row in _known(session, list(attachments))}
     wanted = {(message_id, item.id): _values(item) for message_id, items in attachments.items() for item in items}
-    _delete(session, [row.id for key, row in known.items() if key not in wanted])
+    # inserted before others are deleted: SQLite gives the id of a deleted last row to the next
     _insert(session, {key: values for key, values in wanted.items() if key not in known})
     _update(session, [(known[key], values) for key, values in wanted.items() if key in known])
+    _delete(session, [row.id for key, row in known.items() if key not in wanted])
 
 
 def _known(session: AnySession, message_ids: Sequence[int]) -> Iterator[Row[Any]]:
