@@ -25,6 +25,7 @@ from flask_ms365.state import State, current_state
 from flask_ms365.sync.changes import Change
 from flask_ms365.sync.lease import DISCONNECTED
 from flask_ms365.sync.report import RunReport, TickReport
+from flask_ms365.web.audit_words import visible
 
 
 @click.group("ms365")
@@ -142,7 +143,9 @@ def _status_lines(each: MailboxStatus) -> list[str]:
     doubts = [f"  {doubt.words} Gone? flask ms365 mailboxes believe {each.address}" for doubt in each.doubts]
     unreadable = [f"  {folder.name}: {folder.words} ({folder.code})" for folder in each.unreadable]
     set_aside = [f"  {each.set_aside_words}"] if each.set_aside_count else []
-    return [f"{line}. {each.error}" if each.error else line, *doubts, *unreadable, *set_aside]
+    lines = [f"{line}. {each.error}" if each.error else line, *doubts, *unreadable, *set_aside]
+    # a terminal would obey what people may put into the name of a folder
+    return [visible(line) for line in lines]
 
 
 def _reading(progress: Progress) -> str:

@@ -128,6 +128,11 @@ def test_status_is_exit_code_1_while_somebody_is_asked(waiting: Waiting) -> None
     )
 
 
+def test_a_folder_s_name_cannot_tell_a_terminal_what_to_do(waiting: Waiting) -> None:
+    waiting.folder("In\x1b[2Jbox", doubt="asked", error_code="ErrorAccessDenied")
+    assert ms365(waiting, "status").stdout.count("In\\u001b[2Jbox") == 2
+
+
 def test_believe_answers_for_all_folders(waiting: Waiting) -> None:
     waiting.folder("Inbox", doubt="asked")
     waiting.folder("Sent", doubt="asked")

@@ -55,6 +55,11 @@ class Waiting:
         with self.host.app.app_context():
             return list(self.session.scalars(select(column).order_by(column.class_.id)))
 
+    def row(self) -> Mailbox:
+        """Return the mailbox itself."""
+        with self.host.app.app_context():
+            return self.session.get_one(Mailbox, self.mailbox_id)  # type: ignore[no-any-return]
+
     @property
     def doubts(self) -> list[str | None]:
         return self.all(Folder.doubt)
