@@ -95,14 +95,14 @@ def prepare(graph: str, database: str, folders: int) -> Work:
             link: str | None = f"{graph}/v1.0/me/mailFolders/{quote(folder_id(1, number))}/messages/delta"
             while link:
                 page = decoder.decode(http.request("GET", link, headers=headers).data)
-                store([_row(item, number + 1) for item in page.value])
+                store([row_of(item, number + 1) for item in page.value])
                 link = page.next_link
         finish(database)
 
     return work
 
 
-def _row(item: Item, folder: int) -> tuple[Any, ...]:
+def row_of(item: Item, folder: int) -> tuple[Any, ...]:
     sent_from, sender, body = item.sent_from.email_address, item.sender.email_address, item.body
     values = (
         *(1, folder, item.id, item.change_key, item.internet_message_id, item.conversation_id, item.subject),

@@ -31,14 +31,14 @@ _SETTINGS = {
 }
 
 
-def host(graph: str, database: str, mailboxes: int = 1, db: SQLAlchemy | None = None) -> tuple[Flask, MS365]:
-    """Return an app with so many connected mailboxes; without ``db`` the extension keeps its own database."""
+def host(graph: str, database: str, *, key: str = "", db: SQLAlchemy | None = None) -> tuple[Flask, MS365]:
+    """Return an app; without ``db`` the extension keeps its own database."""
     folder = (make_url(database).database or "").rpartition("/")[0] if database.startswith("sqlite") else None
     app, ms365 = Flask("bench", instance_path=folder or "/nonexistent"), MS365()
     app.config.update(
         SECRET_KEY="not secret",
         SQLALCHEMY_DATABASE_URI=database,
-        MS365_ENCRYPTION_KEYS=generate_key(),
+        MS365_ENCRYPTION_KEYS=key or generate_key(),
         MS365_AUTHORITY_URL=graph,
         MS365_GRAPH_URL=graph,
         MS365_PUBLIC_BASE_URL="https://bench.example",
@@ -47,17 +47,16 @@ def host(graph: str, database: str, mailboxes: int = 1, db: SQLAlchemy | None = 
     if db is not None:
         db.init_app(app)
     ms365.init_app(app, db=db, authorize=lambda permission: True, current_user_id=lambda: "ana")
-    with app.app_context():
-        if db is not None:
+    if db is not None:
+        with app.app_context():
             tuned(db.engine)
             db.create_all()
-        ms365.settings.save(_SETTINGS)
-        connect(app, graph, range(1, mailboxes + 1))
     return app, ms365
 
 
-def connect(app: Flask, graph: str, numbers: Sequence[int]) -> None:
-    """Add mailboxes, each with a sign-in of its own whose token is good for long."""
+def connect(app: Flask, ms365: MS365, graph: str, numbers: Sequence[int] = (1,)) -> None:
+    """Save the settings, and add mailboxes, each with a sign-in of its own whose token is good for long."""
+    ms365.settings.save(_SETTINGS)
     state = app.extensions["ms365.state"]
     rows = [_connection(state.keyring, graph, number) for number in numbers]
     mailboxes = [{**mailbox_values(number), "connection_id": number} for number in numbers]
@@ -83,24 +82,31 @@ def _connection(keyring: Any, graph: str, number: int) -> dict[str, Any]:
     }
 
 
-def sync(app: Flask, ms365: MS365) -> None:
+def sync(ms365: MS365) -> None:
     """Sync mailbox 1 to its end."""
     report = ms365.sync_mailbox(1)
     if report.result is not Result.DONE:
         raise RuntimeError(f"{report.result} {report.error}")
 
 
+def _connected(graph: str, database: str, db: SQLAlchemy | None = None) -> tuple[Flask, MS365]:
+    app, ms365 = host(graph, database, db=db)
+    with app.app_context():
+        connect(app, ms365, graph)
+    return app, ms365
+
+
 def prepare_first(graph: str, database: str, folders: int) -> Work:
     """Measure a first sync."""
-    app, ms365 = host(graph, database)
+    app, ms365 = _connected(graph, database)
     return _sync_of(app, ms365, database)
 
 
 def prepare_again(graph: str, database: str, folders: int) -> Work:
     """Measure what follows when Graph forgot the cursors and nothing has changed: every folder is read again."""
-    app, ms365 = host(graph, database)
+    app, ms365 = _connected(graph, database)
     with app.app_context():
-        sync(app, ms365)
+        sync(ms365)
         session = app.extensions["ms365.state"].session
         with write_transaction(session):
             forgotten: dict[str, Any] = {"delta_link": None, "next_link": None, "round": Folder.round + 1}
@@ -118,7 +124,7 @@ def prepare_handled(graph: str, database: str, folders: int) -> Work:
         id: Mapped[int] = mapped_column(primary_key=True)
         message_id: Mapped[int]
 
-    app, ms365 = host(graph, database, db=db)
+    app, ms365 = _connected(graph, database, db)
 
     @ms365.on_message
     def open_ticket(message: Any, change: Any) -> None:
@@ -130,7 +136,7 @@ def prepare_handled(graph: str, database: str, folders: int) -> Work:
 def _sync_of(app: Flask, ms365: MS365, database: str) -> Work:
     def work() -> None:
         with app.app_context():
-            sync(app, ms365)
+            sync(ms365)
         finish(database)
 
     return work

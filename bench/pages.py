@@ -24,9 +24,11 @@ _HOST = re.compile(rb"\r\nhost: ([^\r]+)", re.IGNORECASE)
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
 _FOLDER = re.compile(r"/mailFolders/([^/?]+)")
 _SKIP = re.compile(r"skiptoken=(\d+)")
+_ONE = re.compile(r"deltatoken=one(\d+)")
 _SEND_BUFFER = 4 * 1024 * 1024  # a whole page goes to the kernel in one call
 
-DELTA_END, ONE_CHANGE = "%24deltatoken=end", "%24deltatoken=one"
+# cursors: after which nothing follows; after which one new message follows, another one for each number
+DELTA_END, ONE_CHANGE = "%24deltatoken=end", "%24deltatoken=one{}"
 
 
 def token_of(mailbox: int) -> str:
@@ -66,8 +68,8 @@ class Mail:
         end = f'],"@odata.deltaLink":"{link}?{DELTA_END}"}}'.encode()
         if "deltatoken=end" in query or "filter=" in query:
             return [b'{"value":[', end]
-        if "deltatoken=one" in query:
-            return [b'{"value":[', _first_message(mailbox, folder), end]
+        if change := _ONE.search(query):
+            return [b'{"value":[', _one_message(mailbox, folder, int(change[1])), end]
         skip = _SKIP.search(query)
         number = int(skip[1]) if skip else 0
         is_last = number + 1 >= self._pages
@@ -111,14 +113,14 @@ class Mail:
 
 
 @lru_cache(maxsize=1)
-def _first_of_changes() -> bytes:
+def _some_message() -> bytes:
     decoder, page = json.JSONDecoder(), template(0).decode()
     return page[: decoder.raw_decode(page)[1]].encode()
 
 
-def _first_message(mailbox: int, folder: int) -> bytes:
+def _one_message(mailbox: int, folder: int, number: int) -> bytes:
     """Return a message that no page has."""
-    return filled(_first_of_changes(), mailbox, folder, 9_000)
+    return filled(_some_message(), mailbox, folder, 9_000 + number)
 
 
 class Server(asyncio.Protocol):

@@ -57,7 +57,7 @@ def _with_requests(graph: str, database: str, folders: int, store: Callable[[Ses
         for number in range(folders):
             for page in _pages(http, f"{graph}/v1.0/me/mailFolders/{quote(folder_id(1, number))}/messages"):
                 with Session(engine) as session:
-                    store(session, (_row(item, number + 1) for item in page))
+                    store(session, (row_of_json(item, number + 1) for item in page))
         engine.dispose()
         finish(database)
 
@@ -72,7 +72,7 @@ def _pages(http: requests.Session, link: str | None) -> Iterator[list[dict[str, 
         link, parameters = page.get("@odata.nextLink"), None
 
 
-def _row(item: dict[str, Any], folder: int) -> dict[str, Any]:
+def row_of_json(item: dict[str, Any], folder: int) -> dict[str, Any]:
     sent_from, sender = item["from"]["emailAddress"], item["sender"]["emailAddress"]
     kinds = {"to": "toRecipients", "cc": "ccRecipients", "bcc": "bccRecipients", "reply_to": "replyTo"}
     return _UNSEEN | {

@@ -96,6 +96,7 @@ def _verdicts(taken: dict[str, list[Measurement]], options: argparse.Namespace) 
         say("latency / without", "ours", "ours-near", _LATENCY_TARGETS.get(options.latency, 0))
     else:
         say("ours / floor", "ours", "floor", _TARGETS[options.database])
+    if not options.latency and options.database == "sqlite":
         say("ours / floor, CPU", "ours", "floor", 1.3, of="cpu")
     for name, contestant in CONTESTANTS.items():
         if contestant.at_least:
