@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any
 
+import msgspec
 from sqlalchemy import DDL, JSON, DateTime, Dialect, FromClause, Index, MetaData, String, Table, Text, event
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import DeclarativeBase, Session, scoped_session
@@ -18,6 +19,11 @@ GRAPH_ID_LENGTH = 2048
 
 AnySession = Session | scoped_session[Any]
 
+# PostgreSQL answers in the time zone of its session, wherever that is: outside of this the driver could not read the
+# answer, since in that zone the calendar has not begun yet, or is over
+_EARLIEST = datetime(1, 1, 1, 16, tzinfo=timezone.utc)
+_LATEST = datetime(9999, 12, 31, 8, tzinfo=timezone.utc)
+
 _AFTER_COMMIT = "ms365_after_commit"
 
 
@@ -27,18 +33,60 @@ class UTCDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True).with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
     cache_ok = True
 
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        return _as_sqlite_text if dialect.name == "sqlite" else super().bind_processor(dialect)
+
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
-        if value.tzinfo is None:
-            raise ValueError("A naive datetime was about to be stored.")
-        utc = value.astimezone(timezone.utc)
-        return utc if dialect.name == "postgresql" else utc.replace(tzinfo=None)
+        utc = _as_utc(value)
+        return min(max(utc, _EARLIEST), _LATEST) if dialect.name == "postgresql" else utc.replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
-        return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
+        return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else _as_utc(value)
+
+
+def _as_utc(value: datetime) -> datetime:
+    if value.tzinfo is timezone.utc:
+        return value
+    if value.tzinfo is None:
+        raise ValueError("A naive datetime was about to be stored.")
+    try:
+        return value.astimezone(timezone.utc)
+    except OverflowError:  # within a day of where the calendar begins or ends
+        return value.replace(tzinfo=timezone.utc)
+
+
+def _as_sqlite_text(value: datetime | None) -> str | None:
+    """Return the very text that SQLAlchemy would make, in a third of the time: every message has several dates."""
+    return None if value is None else _as_utc(value).isoformat(" ", "microseconds")[:26]
+
+
+class Json(TypeDecorator[Any]):
+    """JSON, written and read by msgspec where the database takes and gives text."""
+
+    impl = JSON
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        return _as_json
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        is_read_by_driver = getattr(dialect, "supports_native_json_deserialization", False)
+        return super().result_processor(dialect, coltype) if is_read_by_driver else _of_json
+
+    def coerce_compared_value(self, op: Any, value: Any) -> Any:
+        return self.impl_instance.coerce_compared_value(op, value)
+
+
+def _as_json(value: Any) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()
+
+
+def _of_json(value: str | None) -> Any:
+    return None if value is None else msgspec.json.decode(value)
 
 
 # Graph ids are case-sensitive ASCII; MySQL's default collation would fold their case and mix two messages up. With a

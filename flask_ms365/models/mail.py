@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from flask_ms365.models.base import Base, GraphId, LongText, prefer_lz4
+from flask_ms365.models.base import Base, GraphId, Json, LongText, prefer_lz4
 
 # messages a page; the largest one that Graph grants is not documented, so we ask for this and take what comes
 PAGE_SIZE = 200
@@ -80,7 +80,7 @@ class Message(Base):
 
     # identity: the immutable id, compared byte by byte
     graph_id: Mapped[str] = mapped_column(GraphId)
-    change_key: Mapped[str | None] = mapped_column(String(255))
+    change_key: Mapped[str | None]
     internet_message_id: Mapped[str | None]
     conversation_id: Mapped[str | None]
 
@@ -91,16 +91,16 @@ class Message(Base):
     sender_name: Mapped[str | None]
     sender_address: Mapped[str | None]
     # {"kind": "to" | "cc" | "bcc" | "reply_to", "name": ..., "address": ...}
-    recipients: Mapped[list[Any]] = mapped_column(JSON)
+    recipients: Mapped[list[Any]] = mapped_column(Json)
     received_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
 
     # what people do to it
     is_read: Mapped[bool | None]
     is_draft: Mapped[bool | None]
-    importance: Mapped[str | None] = mapped_column(String(16))
-    flag_status: Mapped[str | None] = mapped_column(String(16))
-    categories: Mapped[list[Any]] = mapped_column(JSON)
+    importance: Mapped[str | None]
+    flag_status: Mapped[str | None]
+    categories: Mapped[list[Any]] = mapped_column(Json)
 
     has_attachments: Mapped[bool | None]
     preview: Mapped[str | None]
@@ -112,7 +112,7 @@ class Message(Base):
     seen_round: Mapped[int]
 
     # last, and loaded apart: a list of messages must not read their bodies
-    body_content_type: Mapped[str | None] = mapped_column(String(8))
+    body_content_type: Mapped[str | None]
     body: Mapped[str | None] = mapped_column(LongText, deferred=True)
 
 

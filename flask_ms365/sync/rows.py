@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from operator import attrgetter
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from flask_ms365.graph.types import MessageData, Person
 from flask_ms365.models.base import GRAPH_ID_LENGTH
@@ -26,13 +28,11 @@ _PLAIN = (
     ("web_link", "web_link"),
 )
 
-_RECIPIENTS = (
-    ("to", "to_recipients"),
-    ("cc", "cc_recipients"),
-    ("bcc", "bcc_recipients"),
-    ("reply_to", "reply_to"),
-)
+_COLUMNS = tuple(column for _, column in _PLAIN)
+_plain = attrgetter(*(name for name, _ in _PLAIN))
 
+_KINDS = ("to", "cc", "bcc", "reply_to")
+_persons = attrgetter("to_recipients", "cc_recipients", "bcc_recipients", "reply_to")
 
 # no control characters, no spaces: MySQL would not tell an id from the same one with a space after it
 _ID = re.compile(rf"[!-~]{{1,{GRAPH_ID_LENGTH}}}")
@@ -41,6 +41,11 @@ _ID = re.compile(rf"[!-~]{{1,{GRAPH_ID_LENGTH}}}")
 def is_storable_id(text: str) -> bool:
     """Tell whether the databases can tell ``text`` apart from every other id."""
     return _ID.fullmatch(text) is not None
+
+
+def listed_id(text: str) -> str:
+    """Return what a message set aside is listed by: its id, or a digest of one that no database could hold."""
+    return text if is_storable_id(text) else f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def is_complete(item: MessageData) -> bool:
@@ -56,33 +61,20 @@ def says_only_read_state(item: MessageData) -> bool:
 
 def message_values(item: MessageData) -> dict[str, Any]:
     """Return the column values of a message in full."""
-    return {
-        **{column: _value(getattr(item, name)) for name, column in _PLAIN},
-        **_person("from", item.sent_from),
-        **_person("sender", item.sender),
-        "recipients": _recipients(item),
-        "categories": _value(item.categories) or [],
-        "flag_status": item.flag.flag_status if item.flag else None,
-        "body_content_type": item.body.content_type if item.body else None,
-        "body": item.body.content if item.body else None,
-    }
-
-
-def _value(value: Any) -> Any:
-    return None if value is UNSET else value
-
-
-def _person(kind: str, person: Any) -> dict[str, str | None]:
-    address = person.email_address if isinstance(person, Person) else None
-    return {
-        f"{kind}_name": address.name if address else None,
-        f"{kind}_address": address.address if address else None,
-    }
-
-
-def _recipients(item: MessageData) -> list[dict[str, str | None]]:
-    return [
+    values = {column: None if value is UNSET else value for column, value in zip(_COLUMNS, _plain(item), strict=True)}
+    values["from_name"], values["from_address"] = _name_and_address(item.sent_from)
+    values["sender_name"], values["sender_address"] = _name_and_address(item.sender)
+    values["recipients"] = [
         {"kind": kind, "name": person.email_address.name, "address": person.email_address.address}
-        for kind, name in _RECIPIENTS
-        for person in (getattr(item, name) or ())
+        for kind, persons in zip(_KINDS, _persons(item), strict=True)
+        for person in persons or ()
     ]
+    values["categories"] = item.categories or []
+    values["flag_status"] = item.flag.flag_status if item.flag else None
+    values["body_content_type"] = item.body.content_type if item.body else None
+    values["body"] = item.body.content if item.body else None
+    return values
+
+
+def _name_and_address(person: Person | UnsetType | None) -> tuple[str | None, str | None]:
+    return (person.email_address.name, person.email_address.address) if person else (None, None)

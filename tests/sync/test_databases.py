@@ -7,27 +7,32 @@ from random import Random
 from string import ascii_letters, digits
 from typing import Any
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import func, select, text
 
 from flask_ms365.graph.decode import decode
 from flask_ms365.graph.types import DeltaPage, MessageData
 from flask_ms365.models import Folder, Mailbox, Message
+from flask_ms365.models.insert import insert_rows
 from flask_ms365.sync.rows import is_storable_id, message_values
 from tests.sync.conftest import Synced
 
 
-def _sent(**properties: Any) -> MessageData:
+def sent(**properties: Any) -> MessageData:
     """Return a message as Graph sends it; what is not named is null."""
     return decode(json.dumps({"value": [{"id": "m", **properties}]}).encode(), DeltaPage).value[0]
 
 
-def _store(synced: Synced, *items: MessageData) -> None:
+def store(synced: Synced, *items: MessageData) -> None:
     with synced.host.app.app_context():
-        folder_id = synced.session.scalar(select(Folder.id)) or _new_folder(synced)
-        place = {"mailbox_id": synced.session.scalar(select(Mailbox.id)), "folder_id": folder_id, "seen_round": 1}
-        rows = [{**message_values(item), **place, "graph_id": item.id} for item in items]
-        synced.session.execute(insert(Message), rows)
+        rows = [{**place(synced), **message_values(item), "graph_id": item.id} for item in items]
+        insert_rows(synced.session, Message.__table__, rows)
         synced.session.commit()
+
+
+def place(synced: Synced) -> dict[str, Any]:
+    """Return mailbox and folder of every message here."""
+    folder_id = synced.session.scalar(select(Folder.id)) or _new_folder(synced)
+    return {"mailbox_id": synced.session.scalar(select(Mailbox.id)), "folder_id": folder_id, "seen_round": 1}
 
 
 def _new_folder(synced: Synced) -> int:
@@ -38,7 +43,7 @@ def _new_folder(synced: Synced) -> int:
 
 
 def test_ids_that_differ_in_letter_case_alone_are_two_messages(synced: Synced) -> None:
-    _store(synced, _sent(id="AAMk="), _sent(id="aamk="))
+    store(synced, sent(id="AAMk="), sent(id="aamk="))
 
     with synced.host.app.app_context():
         assert synced.session.scalars(select(Message.graph_id).where(Message.graph_id == "aamk=")).all() == ["aamk="]
@@ -47,7 +52,7 @@ def test_ids_that_differ_in_letter_case_alone_are_two_messages(synced: Synced) -
 def test_an_id_of_2000_characters_is_stored_and_found(synced: Synced) -> None:
     """Fault 50."""
     long = "".join(f"{number:x}" for number in range(600))[:2000].ljust(2000, "=")
-    _store(synced, _sent(id=long), _sent(id=long[:-1] + "A"))
+    store(synced, sent(id=long), sent(id=long[:-1] + "A"))
 
     with synced.host.app.app_context():
         assert synced.session.scalar(select(func.count()).where(Message.graph_id == long)) == 1
@@ -57,7 +62,7 @@ def test_the_longest_id_that_may_be_stored_fits_the_key_however_random(synced: S
     longest = "".join(Random(1).choices(ascii_letters + digits, k=2048))
 
     assert is_storable_id(longest)
-    _store(synced, _sent(id=longest))
+    store(synced, sent(id=longest))
 
 
 def test_postgresql_compresses_bodies_with_lz4(synced: Synced) -> None:
