@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from flask_ms365.errors import Unavailable
 from flask_ms365.graph.decode import decode
-from flask_ms365.graph.types import DeltaPage, MessageData
+from flask_ms365.graph.types import DeltaPage, FolderData, MessageData, Page
 
 
 def _message(subject_json: str) -> MessageData:
@@ -42,11 +43,61 @@ def test_bytes_that_are_no_utf_8_do_not_stop_a_page() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"<html>", b'{"value":[{"id":"m","sub', b'{"value":{}}', b'{"value":[{"subject":"no id"}]}', b"[" * 5000],
+    [
+        b"",
+        b"<html>",
+        b'{"value":[{"id":"m","sub',
+        b'{"value":{}}',
+        b'{"value":[5]}',
+        b'{"error":{"code":"x"}}',
+        b'{"value":[],"@odata.nextLink":5}',
+        b"[" * 5000,
+    ],
 )
 def test_what_is_no_page_is_worth_another_try(body: bytes) -> None:
     with pytest.raises(Unavailable, match="could not be read"):
         decode(body, DeltaPage)
+
+
+@pytest.mark.parametrize(
+    ("name", "nonsense"),
+    [
+        ("receivedDateTime", "10000-01-01T00:00:00Z"),
+        ("receivedDateTime", "0000-00-00T00:00:00Z"),
+        ("subject", 5),
+        ("isRead", "yes"),
+        ("toRecipients", "bob"),
+        ("toRecipients", [None]),
+        ("from", {"emailAddress": {"name": []}}),
+        ("body", {"content": {}}),
+        ("flag", []),
+        ("categories", [1]),
+    ],
+)
+def test_a_property_that_makes_no_sense_is_null_and_the_page_is_read(name: str, nonsense: Any) -> None:
+    """Fault 51."""
+    good = {"id": "good", "subject": "Good"}
+    odd = {"id": "odd", "importance": "high", name: nonsense}
+    body = json.dumps({"@odata.nextLink": "next", "value": [good, odd, good]}).encode()
+
+    page = decode(body, DeltaPage)
+    assert ([item.id for item in page.value], page.next_link) == (["good", "odd", "good"], "next")
+    assert page.value[1] == decode(json.dumps(odd | {name: None}).encode(), MessageData)
+    assert decode(json.dumps(odd).encode(), MessageData) == page.value[1]
+
+
+def test_an_answer_of_another_shape_is_worth_another_try_whatever_was_asked_for() -> None:
+    with pytest.raises(Unavailable, match="could not be read"):
+        decode(b'{"value":[{}]}', Page[FolderData])
+
+
+@pytest.mark.parametrize("message", [{"subject": "x"}, {"id": None}, {"id": 5}])
+def test_a_message_without_an_id_is_left_out_of_its_page(message: dict[str, Any]) -> None:
+    """Fault 51."""
+    body = json.dumps({"@odata.deltaLink": "end", "value": [message, {"id": "good"}]}).encode()
+
+    page = decode(body, DeltaPage)
+    assert ([item.id for item in page.value], page.delta_link) == (["good"], "end")
 
 
 @pytest.mark.parametrize(
