@@ -97,7 +97,11 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
     circuits = Circuits(session=session, clock=clock, opened=partial(_tell_refusal, app))
     tokens = Tokens(session=session, keyring=keyring, note_key=settings.note_key, circuits=circuits, clock=clock)
     clients = MailboxClients(
-        session=session, tokens=tokens, app_tokens=AppTokens(circuits=circuits, clock=clock), registration=registration
+        session=session,
+        tokens=tokens,
+        app_tokens=AppTokens(circuits=circuits, clock=clock),
+        registration=registration,
+        clock=clock,
     )
     sign_in = SignIn(session=session, keyring=keyring, clock=clock)
     connecting: dict[str, Any] = {

@@ -26,10 +26,10 @@ from werkzeug.test import Client, TestResponse
 
 from flask_ms365.crypto import Keyring
 from flask_ms365.errors import MS365Error
+from flask_ms365.graph import GraphClient
 from flask_ms365.identity.credentials import ClientCertificate, ClientSecret, FederatedToken
 from flask_ms365.identity.sign_in import SignIn
 from flask_ms365.models import AuditEvent
-from flask_ms365.sync.store import Page, Store
 
 try:
     from celery.signals import before_task_publish  # type: ignore[import-untyped]
@@ -131,7 +131,8 @@ def _learn_secrets(canary: Canary, tap: Callable[..., None]) -> None:
         before=lambda _, request, **__: canary.keep(*_sent(request)),
         after=lambda response, *_, **__: canary.keep(*_received(response)),
     )
-    tap(Store, "write", before=lambda _, page: canary.keep(*_cursors(page)))
+    tap(GraphClient, "delta", after=lambda page, *_, **__: canary.keep(*_tokens(page.next_link, page.delta_link)))
+    tap(GraphClient, "folder_changes", after=lambda answer, *_: canary.keep(*_tokens(answer[1])))
     for kind in (ClientSecret, ClientCertificate, FederatedToken):
         tap(
             kind,
@@ -158,8 +159,7 @@ def _received(response: requests.Response) -> list[object]:
     return [answer.get(name) for name in _RECEIVED] if isinstance(answer, dict) else []
 
 
-def _cursors(page: Page) -> list[str]:
-    links = (page.cursor.next_link, page.cursor.delta_link) if page.cursor else ()
+def _tokens(*links: str | None) -> list[str]:
     return [value for link in links for name in _CURSORS for value in _named(link or "", name)]
 
 

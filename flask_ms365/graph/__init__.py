@@ -6,7 +6,18 @@ with a ``next_link``, the last with a ``delta_link`` that begins the next round.
 
 from __future__ import annotations
 
-from flask_ms365.graph.client import GraphClient
+from flask_ms365.graph.batch import Reads
+from flask_ms365.graph.client import DeltaQuery, GraphClient, Select
 from flask_ms365.graph.types import AttachmentData, DeltaPage, FolderData, MessageData, Person
 
-__all__ = ["AttachmentData", "DeltaPage", "FolderData", "GraphClient", "MessageData", "Person"]
+__all__ = [
+    "AttachmentData",
+    "DeltaPage",
+    "DeltaQuery",
+    "FolderData",
+    "GraphClient",
+    "MessageData",
+    "Person",
+    "Reads",
+    "Select",
+]

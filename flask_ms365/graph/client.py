@@ -2,43 +2,65 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from enum import Enum
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 from flask_ms365.errors import Unavailable
+from flask_ms365.graph.batch import BatchReader, Reads
 from flask_ms365.graph.content import GraphContent
 from flask_ms365.graph.decode import decode
-from flask_ms365.graph.errors_map import graph_error
 from flask_ms365.graph.http import GraphHttp
-from flask_ms365.graph.types import (
-    AttachmentData,
-    Batch,
-    BatchAnswer,
-    DeltaPage,
-    FolderData,
-    MessageData,
-    Page,
-    User,
-)
+from flask_ms365.graph.quota import Quota
+from flask_ms365.graph.types import AttachmentData, DeltaPage, FolderData, MessageData, Page, User
 from flask_ms365.words import Words
 
 T = TypeVar("T")
 
-PAGE_SIZE = 200
-_BATCH_SIZE = 20  # Microsoft's limit
-
 # Ids that stay the same when a message moves; wanted on every request, inside batches too.
 _IMMUTABLE = 'IdType="ImmutableId"'
 
-MESSAGE_SELECT = (
+_SLIM_SELECT = "changeKey,parentFolderId,receivedDateTime,isRead"
+_APART_SELECT = (
     "changeKey,parentFolderId,internetMessageId,conversationId,subject,from,sender,toRecipients,ccRecipients,"
     "bccRecipients,replyTo,receivedDateTime,sentDateTime,isRead,isDraft,importance,flag,categories,hasAttachments,"
-    "bodyPreview,body,webLink"
+    "bodyPreview,webLink"
 )
-_FOLDER_SELECT = "displayName,parentFolderId,isHidden,totalItemCount"
+MESSAGE_SELECT = f"{_APART_SELECT},body"
+_FOLDER_SELECT = "displayName,parentFolderId,childFolderCount,isHidden,totalItemCount"
 _ATTACHMENT_SELECT = "id,name,contentType,size,isInline,microsoft.graph.fileAttachment/contentId"
+
+FILTERED = 5_000  # what a delta with a filter tells at most, says Microsoft
+
+
+class Select(str, Enum):
+    """What a delta tells of each message."""
+
+    ALL = MESSAGE_SELECT
+    WITHOUT_BODY = _APART_SELECT
+    # enough to see whether it is as we have it
+    SLIM = _SLIM_SELECT
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeltaQuery:
+    """What the first request of a folder's delta asks for; the links that follow carry it on."""
+
+    select: Select = Select.ALL
+    received_since: datetime | None = None
+    newest_first: bool = False
+
+    def encoded(self) -> str:
+        """Return the query string."""
+        options = {"$select": self.select.value}
+        if self.received_since:
+            options["$filter"] = _received_since(self.received_since)
+        if self.newest_first:
+            options["$orderby"] = "receivedDateTime desc"
+        return urlencode(options, safe="$,:")
 
 
 class GraphClient:
@@ -46,9 +68,14 @@ class GraphClient:
 
     def __init__(self, http: GraphHttp, *, owner: str = "me") -> None:
         self._http = http
-        self._owner = owner
+        self._batch = BatchReader(http=http, owner=owner, prefer=_IMMUTABLE)
         self._root = f"{http.origin}/v1.0/{owner}"
         self.content = GraphContent(http, root=self._root)
+
+    @property
+    def quota(self) -> Quota:
+        """How many requests may still be made now."""
+        return self._http.quota
 
     def user(self) -> User:
         """Return whose mailbox it is."""
@@ -58,86 +85,104 @@ class GraphClient:
         """Read one property of the inbox; raise a :exc:`GraphError` where its mail cannot be read."""
         self._get(f"{self._root}/mailFolders/inbox?$select=id", FolderData)
 
-    def folders(self) -> Iterator[FolderData]:
-        """Yield every mail folder at any depth, hidden ones too."""
+    def all_folders(self) -> list[FolderData]:
+        """Return every mail folder at any depth, hidden ones too, level by level."""
+        query = urlencode({"includeHiddenFolders": "true", "$top": 100, "$select": _FOLDER_SELECT}, safe="$,")
+        level = list(self._pages(f"{self._root}/mailFolders?{query}", FolderData))
+        found = []
+        while level:
+            found += level
+            parents = [folder.id for folder in level if folder.child_folder_count and not folder.is_search]
+            paths = {key: f"/mailFolders/{quote(key, safe='')}/childFolders?{query}" for key in parents}
+            children = self._batch.read(paths, Page[FolderData]).found
+            level = [folder for page in children.values() for folder in self._rest(page, FolderData)]
+        return found
+
+    def folder_changes(self, link: str | None) -> tuple[list[FolderData], str]:
+        """Return what changed in the folder tree since ``link`` (None: all of it), and the link for the next time.
+
+        Raise :exc:`~flask_ms365.errors.DeltaExpired` when the link is dead.
+        """
         query = urlencode({"includeHiddenFolders": "true", "$select": _FOLDER_SELECT}, safe="$,")
-        link: str | None = f"{self._root}/mailFolders/delta?{query}"
-        while link:
-            page = self._get(link, Page[FolderData])
-            yield from (folder for folder in page.value if folder.removed is None)
-            link = page.next_link
+        url: str | None = link or f"{self._root}/mailFolders/delta?{query}"
+        changes: list[FolderData] = []
+        seen: set[str] = set()
+        while url:
+            page = self._get(_unseen(url, seen), Page[FolderData], "odata.maxpagesize=100")
+            changes += page.value
+            url = page.next_link
+        return changes, page.delta_link or ""
 
     def well_known_folders(self, names: Sequence[str]) -> dict[str, str]:
         """Return folder id -> well-known name, for those of ``names`` that this mailbox has."""
-        wanted = [(name, f"/mailFolders/{name}?$select=id") for name in names]
+        paths = {name: f"/mailFolders/{name}?$select=id" for name in names}
         # a name that a mailbox never had is "malformed" there, not missing
-        answers = self._batch(wanted, FolderData, absent=(400, 404))
-        return {folder.id: name for name, folder in answers if folder is not None}
+        found = self._batch.read(paths, FolderData, absent=(400, 404)).found
+        return {folder.id: name for name, folder in found.items()}
 
-    def delta(self, folder_id: str, link: str | None) -> DeltaPage:
+    def delta(self, folder_id: str, link: str | None, *, query: DeltaQuery, page_size: int, attempts: int) -> DeltaPage:
         """Return one page of a folder's message delta: the first one, or what ``link`` leads to.
 
         Raise :exc:`~flask_ms365.errors.DeltaExpired` when the link is dead.
         """
-        first = f"{self._root}/mailFolders/{quote(folder_id, safe='')}/messages/delta?$select={MESSAGE_SELECT}"
-        return self._get(link or first, DeltaPage, prefer=f"odata.maxpagesize={PAGE_SIZE}")
+        url = link or f"{self._folder(folder_id)}/messages/delta?{query.encoded()}"
+        headers = {"Prefer": f"{_IMMUTABLE}, odata.maxpagesize={page_size}"}
+        answer = self._http.request("GET", url, headers=headers, attempts=attempts)
+        page = decode(answer.body, DeltaPage)
+        page.has_immutable_ids = "immutableid" in answer.applied.lower()
+        return page
 
-    def messages(self, ids: Sequence[str]) -> dict[str, MessageData | None]:
-        """Return id -> message in full, None for those that are gone."""
+    def has_more_than(self, count: int, folder_id: str, since: datetime) -> bool:
+        """Tell whether more than so many messages of a folder were received since then."""
+        query = {"$select": "id", "$filter": _received_since(since), "$top": 1, "$skip": count}
+        url = f"{self._folder(folder_id)}/messages?{urlencode(query, safe='$,:')}"
+        return bool(self._get(url, Page[MessageData]).value)
+
+    def messages(self, ids: Sequence[str]) -> Reads[MessageData]:
+        """Return messages in full."""
         return self._read_messages(ids, MESSAGE_SELECT)
 
-    def message_folders(self, ids: Sequence[str]) -> dict[str, str | None]:
-        """Return message id -> the id of the folder it is in now, None for those that are gone."""
-        found = self._read_messages(ids, "id,parentFolderId")
-        return {key: (message.parent_folder_id or None) if message else None for key, message in found.items()}
+    def message_folders(self, ids: Sequence[str]) -> Reads[MessageData]:
+        """Return messages with no more than the id of the folder that each is in now."""
+        return self._read_messages(ids, "id,parentFolderId")
 
-    def attachments(self, ids: Sequence[str]) -> dict[str, list[AttachmentData]]:
-        """Return message id -> its attachments without content; a message that is gone has none."""
-        requests = [(key, f"/messages/{quote(key, safe='')}/attachments?$select={_ATTACHMENT_SELECT}") for key in ids]
-        return {key: page.value if page else [] for key, page in self._batch(requests, Page[AttachmentData])}
+    def attachments(self, ids: Sequence[str]) -> Reads[list[AttachmentData]]:
+        """Return the attachments of messages, without content; a message that is gone has none."""
+        paths = {key: f"/messages/{quote(key, safe='')}/attachments?$select={_ATTACHMENT_SELECT}" for key in ids}
+        reads = self._batch.read(paths, Page[AttachmentData])
+        found = {key: list(self._rest(page, AttachmentData)) for key, page in reads.found.items()}
+        return Reads(found=found, gone=reads.gone, failed=reads.failed)
 
-    def _read_messages(self, ids: Sequence[str], select: str) -> dict[str, MessageData | None]:
-        requests = [(key, f"/messages/{quote(key, safe='')}?$select={select}") for key in ids]
-        return dict(self._batch(requests, MessageData))
+    def _read_messages(self, ids: Sequence[str], select: str) -> Reads[MessageData]:
+        paths = {key: f"/messages/{quote(key, safe='')}?$select={select}" for key in ids}
+        return self._batch.read(paths, MessageData)
 
-    def _get(self, url: str, kind: type[T], *, prefer: str = "") -> T:
-        return decode(self._http.request("GET", url, headers={"Prefer": _join(_IMMUTABLE, prefer)}), kind)
+    def _folder(self, folder_id: str) -> str:
+        return f"{self._root}/mailFolders/{quote(folder_id, safe='')}"
 
-    def _batch(
-        self, requests: Iterable[tuple[str, str]], kind: type[T], *, absent: Sequence[int] = (404,)
-    ) -> Iterator[tuple[str, T | None]]:
-        """Read many things at once; yield key and value, None where Graph answers one of the statuses ``absent``."""
-        waiting = list(requests)
-        while waiting:
-            now, waiting = waiting[:_BATCH_SIZE], waiting[_BATCH_SIZE:]
-            answers = {answer.id: answer for answer in self._send_batch(now)}
-            for number, (key, _) in enumerate(now):
-                yield key, _batch_value(answers.get(str(number)), kind, absent)
+    def _pages(self, url: str, kind: type[T]) -> Iterator[T]:
+        return self._rest(self._get(url, Page[kind]), kind)  # type: ignore[valid-type]
 
-    def _send_batch(self, requests: Sequence[tuple[str, str]]) -> list[BatchAnswer]:
-        body = {
-            "requests": [
-                {"id": str(n), "method": "GET", "url": f"/{self._owner}{path}", "headers": {"Prefer": _IMMUTABLE}}
-                for n, (_, path) in enumerate(requests)
-            ]
-        }
-        headers = {"Content-Type": "application/json", "Prefer": _IMMUTABLE}
-        answer = self._http.request(
-            "POST", f"{self._http.origin}/v1.0/$batch", headers=headers, body=json.dumps(body).encode()
-        )
-        return decode(answer, Batch).responses
+    def _rest(self, page: Page[T], kind: type[T]) -> Iterator[T]:
+        """Yield what is on a page and on those that follow it."""
+        yield from page.value
+        seen: set[str] = set()
+        while page.next_link:
+            page = self._get(_unseen(page.next_link, seen), Page[kind])  # type: ignore[valid-type]
+            yield from page.value
+
+    def _get(self, url: str, kind: type[T], prefer: str = "") -> T:
+        headers = {"Prefer": f"{_IMMUTABLE}, {prefer}" if prefer else _IMMUTABLE}
+        return decode(self._http.request("GET", url, headers=headers).body, kind)
 
 
-def _batch_value(answer: BatchAnswer | None, kind: type[T], absent: Sequence[int]) -> T | None:
-    if answer is None:
-        raise Unavailable(Words("Microsoft Graph left a part of a batch unanswered."), code="batchIncomplete")
-    if answer.status in absent:
-        return None
-    body = bytes(answer.body)
-    if answer.status != 200:
-        raise graph_error(answer.status, answer.headers, body)
-    return decode(body, kind)
+def _unseen(url: str, seen: set[str]) -> str:
+    """Return ``url``, unless pages lead in a circle."""
+    if url in seen:
+        raise Unavailable(Words("Microsoft Graph sent a page that leads nowhere."), code="brokenPaging")
+    seen.add(url)
+    return url
 
 
-def _join(*preferences: str) -> str:
-    return ", ".join(preference for preference in preferences if preference)
+def _received_since(moment: datetime) -> str:
+    return f"receivedDateTime ge {moment.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"

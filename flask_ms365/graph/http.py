@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import urllib3
@@ -12,14 +15,20 @@ import urllib3
 from flask_ms365.errors import GraphError, Throttled, Unauthorized, Unavailable
 from flask_ms365.graph.download import PERMANENT, Download, open_download
 from flask_ms365.graph.errors_map import graph_error
+from flask_ms365.graph.quota import AT_ONCE, Quota
 from flask_ms365.waiting import backoff
 from flask_ms365.words import Words
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 _urllib3_log = logging.getLogger("urllib3.connectionpool")
 
 LARGEST_ANSWER = 256 * 1024 * 1024
+_LONGEST_ANSWER = 60.0  # seconds for a body, whatever a single read may take: the lease is 90
+_A_READ = 256 * 1024  # of what is sent: packed a thousandfold it does not get past the limit unnoticed
 _ATTEMPTS = 3
+TOO_LARGE = "tooLarge"  # the code of our own for it
 # longer waits release the mailbox instead of a worker sleeping on it
 _LONGEST_SLEEP = 5.0
 
@@ -45,8 +54,18 @@ def new_pool() -> urllib3.PoolManager:
     return urllib3.PoolManager(maxsize=16, retries=False)
 
 
+class Answer(NamedTuple):
+    """A good answer: what it holds, and which of our preferences Graph honoured."""
+
+    body: bytes
+    applied: str
+
+
 class GraphHttp:
-    """Requests to one Graph host with one mailbox's token; ``is_probe`` where somebody waits to hear how it is."""
+    """Requests to one Graph host for one mailbox, from any number of threads: four of them get through at a time.
+
+    ``is_probe`` where somebody waits to hear how it is.
+    """
 
     def __init__(
         self,
@@ -55,65 +74,95 @@ class GraphHttp:
         token: TokenSource,
         pool: urllib3.PoolManager,
         is_probe: bool = False,
-        sleep: Callable[[float], object] | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+        quota: Quota | None = None,
     ) -> None:
         self.origin = origin
-        self._token = token
+        self.quota = quota or Quota(clock=lambda: datetime.now(timezone.utc), sleep=sleep)
+        self._source = token
+        self._held = ""
+        self._renewing = threading.Lock()
+        self._in_flight = threading.BoundedSemaphore(AT_ONCE)
         self._pool = pool
         self._is_probe = is_probe
         self._timeout = urllib3.Timeout(connect=5, read=10 if is_probe else 30)
-        self._sleep = sleep or threading.Event().wait
+        self._sleep = sleep
 
     def request(
-        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
-    ) -> bytes:
-        """Return the body of a good answer; raise a :exc:`GraphError`.
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        counts: int = 1,
+        attempts: int = _ATTEMPTS,
+    ) -> Answer:
+        """Return a good answer; raise a :exc:`GraphError`. ``counts`` is how many requests Microsoft sees in it.
 
         A 401 is answered with a fresh token once; 429 and 5xx are tried again when the wait is short, save by a probe.
         """
         self._check_host(url)
-        rejected: str | None = None
-        claims = ""
-        for attempt in range(1, _ATTEMPTS + 1):
-            token = self._token(rejected, claims)
-            try:
-                return self._once(method, url, {**(headers or {}), "Authorization": f"Bearer {token}"}, body)
-            except Unauthorized as exc:
-                if rejected is not None:
-                    raise
-                rejected, claims = token, exc.claims
-            except (Throttled, Unavailable) as exc:
-                wait = exc.retry_after if exc.retry_after is not None else backoff(attempt, base=0.25, cap=2)
-                if self._is_probe or attempt == _ATTEMPTS or wait > _LONGEST_SLEEP:
-                    raise
-                self._sleep(max(wait, 0.05))
-        raise Unavailable(status=0)
+
+        def ask(bearer: Mapping[str, str]) -> Answer:
+            self.quota.take(counts)
+            with self._in_flight:
+                return self._exchange(method, url, {**(headers or {}), **bearer}, body)
+
+        return self._insist(ask, attempts=1 if self._is_probe else attempts)
 
     def stream(self, url: str, *, headers: Mapping[str, str] | None = None, limit: int) -> Download:
         """Return the body of a good answer, to be read in chunks and closed; raise a :exc:`GraphError`.
 
-        What goes wrong before the first byte is met as :meth:`request` meets it, save what never gets better.
+        What goes wrong before the first byte is met as :meth:`request` meets it.
         """
         self._check_host(url)
-        rejected: str | None = None
-        claims = ""
-        for attempt in range(1, _ATTEMPTS + 1):
-            token = self._token(rejected, claims)
-            sent = {**(headers or {}), "Authorization": f"Bearer {token}"}
+
+        def ask(bearer: Mapping[str, str]) -> Download:
+            self.quota.take()
+            return open_download(self._pool, url, {**(headers or {}), **bearer}, timeout=self._timeout, limit=limit)
+
+        return self._insist(ask, attempts=_ATTEMPTS)
+
+    def pause(self, seconds: float) -> None:
+        """Wait before parts of a batch are tried again; raise :exc:`Throttled` where it would take too long."""
+        if seconds > _LONGEST_SLEEP:
+            raise Throttled(status=429, retry_after=seconds)
+        self._sleep(max(seconds, 0.05))
+
+    def _insist(self, ask: Callable[[Mapping[str, str]], T], *, attempts: int) -> T:
+        """Ask until there is an answer, or no hope of one soon."""
+        is_renewed = False
+        attempt = 1
+        while True:
+            token = self._token()
             try:
-                return open_download(self._pool, url, sent, timeout=self._timeout, limit=limit)
+                return ask({"Authorization": f"Bearer {token}"})
             except Unauthorized as exc:
-                if rejected is not None:
+                if is_renewed:
                     raise
-                rejected, claims = token, exc.claims
+                is_renewed = True
+                self._renew(token, exc.claims)
             except (Throttled, Unavailable) as exc:
                 wait = exc.retry_after if exc.retry_after is not None else backoff(attempt, base=0.25, cap=2)
-                if exc.code in PERMANENT or attempt == _ATTEMPTS or wait > _LONGEST_SLEEP:
+                if exc.code in PERMANENT or attempt >= attempts or wait > _LONGEST_SLEEP:
                     raise
+                attempt += 1
                 self._sleep(max(wait, 0.05))
-        raise Unavailable(status=0)
 
-    def _once(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
+    def _token(self) -> str:
+        """Return the token that serves this client; asking for it at each request would read the database for each."""
+        with self._renewing:
+            self._held = self._held or self._source(None, "")
+            return self._held
+
+    def _renew(self, rejected: str, claims: str) -> None:
+        """Replace a token that Graph refused, unless another thread has done so meanwhile."""
+        with self._renewing:
+            if self._held == rejected:
+                self._held = self._source(rejected, claims)
+
+    def _exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
         try:
             response = self._pool.request(
                 method,
@@ -125,7 +174,7 @@ class GraphHttp:
                 timeout=self._timeout,
             )
             try:
-                content = response.read(LARGEST_ANSWER + 1, decode_content=True)
+                content = _read(response)
             finally:
                 response.release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as exc:
@@ -141,14 +190,26 @@ class GraphHttp:
                 "graph_request_id": response.headers.get("request-id", ""),
             },
         )
-        if len(content) > LARGEST_ANSWER:
-            raise GraphError(Words("Microsoft Graph sent more than fits."), status=response.status, code="tooLarge")
         if not 200 <= response.status < 300:
             raise graph_error(response.status, response.headers, content)
-        return content
+        return Answer(content, response.headers.get("Preference-Applied", ""))
 
     def _check_host(self, url: str) -> None:
         """Refuse a link to anywhere else before the token is attached: next and delta links come from outside."""
         wanted, given = urlsplit(self.origin), urlsplit(url)
         if (given.scheme, given.netloc) != (wanted.scheme, wanted.netloc):
             raise GraphError(Words("A link pointed to another host than Microsoft Graph."), code="foreignLink")
+
+
+def _read(response: urllib3.BaseHTTPResponse) -> bytes:
+    """Return the body, inflated; raise :exc:`Unavailable` where it is larger or slower than any that fits."""
+    until = time.monotonic() + _LONGEST_ANSWER
+    parts: list[bytes] = []
+    size = 0
+    while part := response.read1(_A_READ, decode_content=True):
+        parts.append(part)
+        size += len(part)
+        if size > LARGEST_ANSWER or time.monotonic() > until:
+            response.close()
+            raise Unavailable(Words("Microsoft Graph sent more than fits."), status=response.status, code=TOO_LARGE)
+    return b"".join(parts)

@@ -79,15 +79,21 @@ class MessageData(_Graph):
 
 
 class FolderData(_Graph):
-    """A mail folder. The search folders among them carry a type of their own and hold no mail."""
+    """A mail folder, whole or in part. The search folders among them carry a type of their own."""
 
     id: str
     odata_type: str = field(name="@odata.type", default="")
     removed: Removed | None = field(name="@removed", default=None)
-    display_name: str | None = None
-    parent_folder_id: str | None = None
-    is_hidden: bool | None = None
-    total_item_count: int | None = None
+    display_name: str | UnsetType | None = UNSET
+    parent_folder_id: str | UnsetType | None = UNSET
+    child_folder_count: int | UnsetType | None = UNSET
+    is_hidden: bool | UnsetType | None = UNSET
+    total_item_count: int | UnsetType | None = UNSET
+
+    @property
+    def is_search(self) -> bool:
+        """Tell a search folder, which holds no mail of its own."""
+        return self.odata_type.endswith("mailSearchFolder")
 
 
 class AttachmentData(_Graph):
@@ -119,7 +125,12 @@ class Page(_Graph, Generic[T]):
 
 
 class DeltaPage(Page[MessageData]):
-    """One page of a folder's message delta: it has a next link, or the delta link that ends the round."""
+    """One page of a folder's message delta: it has a next link, or the delta link that ends the round.
+
+    Whether ids stay when messages move is told beside the page, by a header.
+    """
+
+    has_immutable_ids: bool = False
 
 
 class User(_Graph):

@@ -109,7 +109,6 @@ class Message(Base):
     # set when Graph confirmed that it is gone from the folders we read: ``deleted``, or in an ``unselected`` folder
     removed_at: Mapped[datetime | None]
     removed_reason: Mapped[str | None] = mapped_column(String(16))
-    seen_round: Mapped[int]
 
     # last, and loaded apart: a list of messages must not read their bodies
     body_content_type: Mapped[str | None]
@@ -123,9 +122,16 @@ class Attachment(Base):
     """What is known of an attachment. Its content stays with Microsoft until somebody asks for it."""
 
     __tablename__ = "ms365_attachment"
+    __table_args__ = (
+        # what is missing of a mailbox, in order, however much of it and of others is stored
+        Index("ix_ms365_attachment_mailbox_id", "mailbox_id", "content_stored_at", "id"),
+        Base.__table_args__,
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     message_id: Mapped[int] = mapped_column(ForeignKey("ms365_message.id", ondelete="CASCADE"), index=True)
+    # that of its message
+    mailbox_id: Mapped[int]
     # up to 209 characters in samples, more for nested ones; nothing is looked up by it
     graph_id: Mapped[str]
     name: Mapped[str | None]
@@ -136,7 +142,8 @@ class Attachment(Base):
     is_inline: Mapped[bool | None]
     content_id: Mapped[str | None]
 
-    # where contents are stored by policy: what went wrong so far, how often, and when to try again
+    # where contents are stored by policy: since when, or what went wrong so far, how often, and when to try again
+    content_stored_at: Mapped[datetime | None]
     content_error: Mapped[str | None] = mapped_column(String(64))
     content_attempts: Mapped[int] = mapped_column(default=0)
     content_retry_at: Mapped[datetime | None]

@@ -8,47 +8,47 @@ from typing import Any
 from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from flask_ms365.graph.types import AttachmentData
-from flask_ms365.models import Attachment, AttachmentContent
+from flask_ms365.models import Attachment, AttachmentContent, Message
 from flask_ms365.models.base import AnySession, rows_changed
 
 _AT_ONCE = 500  # ids in one IN list; SQLite of old takes 999 parameters
 _TABLE: Any = Attachment.__table__
 _COLUMNS = ("name", "content_type", "size", "kind", "is_inline", "content_id")
 # what was tried and stored before is of another content
-_AFRESH = {"content_error": None, "content_attempts": 0, "content_retry_at": None}
-
-# row id of the message, Graph id of the attachment
-_Key = tuple[int, str]
+_AFRESH = {"content_stored_at": None, "content_error": None, "content_attempts": 0, "content_retry_at": None}
 
 
 def replace_attachments(session: AnySession, attachments: Mapping[int, Sequence[AttachmentData]]) -> None:
     """Within a transaction: let each message (by row id) have these attachments and no others."""
-    known = {(row.message_id, row.graph_id): row for row in _known(session, list(attachments))}
-    wanted = {(message_id, item.id): _values(item) for message_id, items in attachments.items() for item in items}
+    found = list(_find(session, list(attachments)))
+    known = {(row.message_id, row.graph_id): row for row in found if row.id is not None}
+    mailboxes = {row.message_id: row.mailbox_id for row in found}
+    wanted = {
+        (message_id, item.id): _values(mailbox_id, message_id, item)
+        for message_id, mailbox_id in mailboxes.items()
+        for item in attachments[message_id]
+    }
     # inserted before others are deleted: SQLite gives the id of a deleted last row to the next
-    _insert(session, {key: values for key, values in wanted.items() if key not in known})
+    _insert(session, [values for key, values in wanted.items() if key not in known])
     _update(session, [(known[key], values) for key, values in wanted.items() if key in known])
     _delete(session, [row.id for key, row in known.items() if key not in wanted])
 
 
-def _known(session: AnySession, message_ids: Sequence[int]) -> Iterator[Row[Any]]:
-    columns = (_TABLE.c.id, _TABLE.c.message_id, _TABLE.c.graph_id, *(_TABLE.c[name] for name in _COLUMNS))
+def _find(session: AnySession, message_ids: Sequence[int]) -> Iterator[Row[Any]]:
+    """Yield each message with each of its attachments, or with none."""
+    columns = (_TABLE.c.id, _TABLE.c.graph_id, *(_TABLE.c[name] for name in _COLUMNS))
+    messages = select(Message.id.label("message_id"), Message.mailbox_id, *columns)
+    both = messages.outerjoin(_TABLE, _TABLE.c.message_id == Message.id)
     for some in _batches(message_ids):
-        yield from session.execute(select(*columns).where(_TABLE.c.message_id.in_(some)))
+        yield from session.execute(both.where(Message.id.in_(some)))
 
 
-def _values(item: AttachmentData) -> dict[str, Any]:
-    return {name: getattr(item, name) for name in _COLUMNS}
+def _values(mailbox_id: int, message_id: int, item: AttachmentData) -> dict[str, Any]:
+    owner = {"mailbox_id": mailbox_id, "message_id": message_id, "graph_id": item.id}
+    return owner | {name: getattr(item, name) for name in _COLUMNS}
 
 
-def _delete(session: AnySession, ids: Sequence[int]) -> None:
-    _forget_contents(session, ids)
-    for some in _batches(ids):
-        rows_changed(session, delete(Attachment).where(Attachment.id.in_(some)))
-
-
-def _insert(session: AnySession, new: Mapping[_Key, dict[str, Any]]) -> None:
-    rows = [{"message_id": key[0], "graph_id": key[1], **values} for key, values in new.items()]
+def _insert(session: AnySession, rows: Sequence[dict[str, Any]]) -> None:
     if rows:
         session.execute(insert(_TABLE), rows)
 
@@ -58,7 +58,7 @@ def _update(session: AnySession, both: Sequence[tuple[Row[Any], dict[str, Any]]]
     if not changed:
         return
     statement = update(_TABLE).where(_TABLE.c.id == bindparam("row_id"))
-    rows = [{"row_id": row.id, **new} for row, new in changed]
+    rows = [{"row_id": row.id} | {name: new[name] for name in _COLUMNS} for row, new in changed]
     session.execute(statement.values({name: bindparam(name) for name in _COLUMNS}), rows)
     _begin_afresh(session, [row.id for row, new in changed if row.size != new["size"]])
 
@@ -67,6 +67,12 @@ def _begin_afresh(session: AnySession, ids: Sequence[int]) -> None:
     _forget_contents(session, ids)
     for some in _batches(ids):
         rows_changed(session, update(Attachment).where(Attachment.id.in_(some)).values(_AFRESH))
+
+
+def _delete(session: AnySession, ids: Sequence[int]) -> None:
+    _forget_contents(session, ids)
+    for some in _batches(ids):
+        rows_changed(session, delete(Attachment).where(Attachment.id.in_(some)))
 
 
 def _forget_contents(session: AnySession, ids: Sequence[int]) -> None:

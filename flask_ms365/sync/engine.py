@@ -1,40 +1,40 @@
-"""Drive one mailbox: list its folders, read each one's delta, store page by page. Everything else is elsewhere.
+"""Drive one mailbox: its folders, then each one's delta, page by page. Everything else is elsewhere.
 
-Nothing is fetched inside a transaction: a page is read, what it leaves open is asked, and then it is written at once.
+Several folders are fetched at once, each a page ahead, by threads that know no database (``ahead.py``); this thread
+alone stores. No transaction is open while it asks Graph what a page leaves open.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 
 from flask import Flask
 
-from flask_ms365.errors import DeltaExpired, NotFound, SyncStopped, Unavailable
-from flask_ms365.graph import DeltaPage, GraphClient
+from flask_ms365.errors import DeltaExpired, GraphError, NotFound, SyncStopped, Unavailable
+from flask_ms365.graph import GraphClient
 from flask_ms365.models import Folder
-from flask_ms365.models.base import AnySession
-from flask_ms365.signals import message_synced
-from flask_ms365.sync.folders import FolderTree, list_folders
-from flask_ms365.sync.lease import Lease
-from flask_ms365.sync.plan import (
-    FolderRef,
-    Known,
-    Write,
-    departures,
-    merge,
-    plan_arrivals,
-    plan_departures,
-    still_in_sight,
-    to_read_in_full,
-)
+from flask_ms365.models.mail import PAGE_SIZE
+from flask_ms365.sync.ahead import FetchAhead
+from flask_ms365.sync.folders import FolderTree
+from flask_ms365.sync.listing import FolderListing
+from flask_ms365.sync.page import Cursor
+from flask_ms365.sync.reading import Comparison, Fetched, FreshReading, Reading
 from flask_ms365.sync.report import RunReport
+from flask_ms365.sync.resolve import Resolver
 from flask_ms365.sync.since import has_gap, moved_on
-from flask_ms365.sync.store import Cursor, Page, Store
+from flask_ms365.sync.store import Store
+from flask_ms365.sync.sweep import BELIEVED, Sweep
+from flask_ms365.sync.writer import Writer
 from flask_ms365.words import Words
 
-_SWEEP = 200  # messages confirmed and written at once after a folder was read again
 _RESTARTS = 2  # a cursor that dies again and again is Graph's trouble, not a reason to read for ever
+_FRESH_EVERY = timedelta(minutes=1)
+_COMPARED_EVERY = timedelta(days=1)
+_RETRIES = 20  # messages that were set aside, tried again in a run
+# these are about one folder; other 404s are about the mailbox
+_FOLDER_GONE = {"erroritemnotfound", "itemnotfound", "errorsyncfoldernotfound"}
 
 
 class MailboxSync:
@@ -44,39 +44,46 @@ class MailboxSync:
         self,
         *,
         app: Flask,
-        session: AnySession,
         graph: GraphClient,
         store: Store,
-        lease: Lease,
+        listing: FolderListing,
         report: RunReport,
         since: datetime | None,
         clock: Callable[[], datetime],
         is_stopping: Callable[[], bool],
     ) -> None:
         self._app = app
-        self._session = session
         self._graph = graph
         self._store = store
-        self._lease = lease
-        self._report = report
+        self._listing = listing
         self._since = since
         self._clock = clock
         self._is_stopping = is_stopping
         self._tree = FolderTree([])
+        self._resolver = Resolver(graph=graph, store=store, tree=self._tree, refresh_tree=self._refresh, clock=clock)
+        self._writer = Writer(app=app, store=store, report=report, aside=self._resolver.aside_of)
+        self._sweep = Sweep(store=store, resolver=self._resolver, write=self._writer.write)
+        self._restarts: Counter[int] = Counter()
+        self._fresh_at = clock()
 
-    def run(self) -> None:
-        """Bring the mailbox up to date, or raise what stopped it; what was stored by then stays."""
-        vanished = self._list_folders()
-        for folder in self._tree.selected:
-            self._sync_folder(folder)
-        for folder in vanished:
-            self._retire(folder)
+    def run(self, *, folders_age: timedelta) -> None:
+        """Bring the mailbox up to date, or raise what stopped it; what was stored by then stays.
 
-    def _list_folders(self) -> Sequence[Folder]:
-        self._tree, vanished = list_folders(self._session, self._graph, self._lease, self._clock())
-        for folder in self._tree.selected:
+        ``folders_age`` is how old the list of folders may be.
+        """
+        self._tree = self._resolver.tree = self._listing.up_to_date(folders_age)
+        selected = self._tree.selected
+        for folder in selected:
             self._look_back(folder)
-        return vanished
+        self._try_again()
+        self._read_fresh()
+        self._read(Reading(self._graph, folder) for folder in selected)
+        self._follow_gone()
+        self._compare(selected)
+
+    def _refresh(self) -> FolderTree:
+        """Ask for the tree in mid run: mail is in a folder that we do not know."""
+        return self._listing.up_to_date(timedelta(0))
 
     def _look_back(self, folder: Folder) -> None:
         """Settle how old mail may be that is new to us; where older mail is wanted than before, read all again."""
@@ -85,92 +92,115 @@ class MailboxSync:
         if is_too_late:
             self._restart(folder)
 
-    def _sync_folder(self, folder: Folder) -> None:
-        for _ in range(_RESTARTS + 1):
-            try:
-                self._read_round(folder)
-                return
-            except DeltaExpired:
-                self._restart(folder)
-            except NotFound:
-                return  # deleted since the listing, or not readable: the next listing tells
-        raise Unavailable(Words("The delta cursor of a folder expired again and again."), code="deltaExpired")
+    def _try_again(self) -> None:
+        """Read messages that were set aside, wherever they are now."""
+        for aside in self._store.due_aside(self._clock(), limit=_RETRIES):
+            self._writer.write(self._resolver.whereabouts([aside.graph_id], aside.folder_id))
 
-    def _restart(self, folder: Folder) -> None:
-        self._store.restart(folder.id, folder.since)
-        folder.next_link = folder.delta_link = None
-        folder.round += 1
+    def _read_fresh(self) -> None:
+        """Bring new mail of folders whose long reading is under way: people wait for it, and not for the history."""
+        self._fresh_at = self._clock()
+        for folder in self._tree.selected:
+            if folder.delta_link is None and folder.next_link is not None and folder.began_at is not None:
+                self._read_inline(FreshReading(self._graph, folder))
 
-    def _read_round(self, folder: Folder) -> None:
-        """Read on from where the cursor stands to the end of the round."""
-        ref = FolderRef(id=folder.id, round=folder.round, is_selected=True, since=folder.since)
-        is_full = folder.delta_link is None
-        for page in self._pages(folder):
-            planned = self._plan(page, ref)
-            if page.delta_link and is_full and folder.round > 1:
-                self._sweep(ref, {item.id for item in page.value})
-            planned.cursor = Cursor(
-                folder_id=folder.id, since=folder.since, next_link=page.next_link, delta_link=page.delta_link
-            )
-            self._write(planned)
+    def _read_inline(self, reading: Reading) -> None:
+        try:
+            for fetched in reading.fetch():
+                self._store_page(reading, fetched)
+        except DeltaExpired:
+            self._store.write_folder(reading.folder.id, fresh_link=None)
+            reading.folder.fresh_link = None
+        except NotFound:
+            pass  # the main reading meets it too, and tells
 
-    def _pages(self, folder: Folder) -> Iterator[DeltaPage]:
-        link = folder.next_link or folder.delta_link
-        while True:
-            if self._is_stopping():
-                raise SyncStopped(Words("The worker is shutting down."))
-            page = self._graph.delta(folder.graph_id, link)
-            if (not page.next_link and not page.delta_link) or (page.next_link == link and link):
-                raise Unavailable(Words("Microsoft Graph sent a page that leads nowhere."), code="brokenPaging")
-            yield page
-            if page.delta_link:
-                return
-            link = page.next_link
+    def _read(self, readings: Iterable[Reading]) -> None:
+        ahead = FetchAhead(readings, context=self._app.app_context)
+        try:
+            for reading, outcome in ahead:
+                if self._is_stopping():
+                    raise SyncStopped(Words("The worker is shutting down."))
+                if isinstance(outcome, BaseException):
+                    self._recover(reading, outcome, ahead)
+                    continue
+                self._store_page(reading, outcome)
+                if self._clock() - self._fresh_at >= _FRESH_EVERY:
+                    self._read_fresh()
+        finally:
+            ahead.close()
 
-    def _plan(self, page: DeltaPage, ref: FolderRef) -> Page:
-        items = merge(page.value)
-        known = self._store.known(items)
-        for graph_id, full in self._graph.messages(to_read_in_full(items, known)).items():
-            if full is None:
-                del items[graph_id]
-            else:
-                items[graph_id] = full
-        writes = plan_arrivals(items, known, ref)
-        return self._page(writes + self._departed(departures(items, known, ref), known))
+    def _store_page(self, reading: Reading, fetched: Fetched) -> None:
+        page = self._resolver.page(reading, fetched)
+        folder, values = reading.folder, reading.moved(fetched, self._clock())
+        is_end = bool(fetched.delta_link) and reading.keeps_sightings
+        if reading.keeps_sightings:
+            page.sighted_in, page.sighted = folder.id, [k for k, item in fetched.items.items() if item.removed is None]
+        if values and not is_end:
+            page.cursor = Cursor(folder_id=folder.id, values=values)
+        self._writer.write(page)
+        if is_end:  # the cursor moves last: whoever dies before sweeps again
+            values["doubt"] = self._sweep.unseen(folder)
+            self._store.begin_again(folder.id, **values)
+        for name, value in values.items():
+            setattr(folder, name, value)
 
-    def _page(self, writes: Sequence[Write]) -> Page:
-        attachments = self._graph.attachments([write.graph_id for write in writes if write.has_new_files])
-        return Page(writes=writes, attachments=attachments)
+    def _recover(self, reading: Reading, trouble: BaseException, ahead: FetchAhead) -> None:
+        """Go on after what ended one folder's reading, or raise it where it concerns the mailbox."""
+        folder = reading.folder
+        if type(reading) is not Reading and (reading.is_stuck or isinstance(trouble, DeltaExpired)):
+            self._store.write_folder(folder.id, **{reading.link_name: None, "checked_at": self._clock()})
+            return
+        if isinstance(trouble, DeltaExpired):
+            self._restart(folder)
+        elif reading.is_stuck and not folder.bodies_apart:
+            self._restart(folder, bodies_apart=True, page_size=PAGE_SIZE)
+        elif isinstance(trouble, GraphError) and self._is_unreadable(trouble):
+            self._store.write_folder(folder.id, error_code=trouble.code[:64])
+            return
+        else:
+            raise trouble
+        ahead.add(Reading(self._graph, folder))
 
-    def _departed(self, ids: Sequence[str], known: dict[str, Known]) -> list[Write]:
-        """Ask Graph where messages are that left a folder, and plan what follows."""
-        if not ids:
-            return []
-        whereabouts = self._graph.message_folders(ids)
-        folders = self._tree.refs
-        if any(place and place not in folders for place in whereabouts.values()):
-            self._list_folders()
-            folders = self._tree.refs
-        in_full = self._graph.messages(still_in_sight(whereabouts, folders))
-        return plan_departures(whereabouts, in_full, known, folders, self._clock())
+    def _restart(self, folder: Folder, **values: object) -> None:
+        """Read a folder from the start, in a new round; its rows stay, and what is not met is confirmed at the end."""
+        self._restarts[folder.id] += 1
+        if self._restarts[folder.id] > _RESTARTS:
+            raise Unavailable(Words("The delta cursor of a folder expired again and again."), code="deltaExpired")
+        anew = dict.fromkeys(("next_link", "delta_link", "fresh_link", "check_link", "began_at", "oldest_at"))
+        counts = {"read_count": 0, "read_seconds": 0.0, "round": folder.round + 1, "bodies_apart": False}
+        changed = {**anew, **counts, "since": folder.since, **values}
+        self._store.begin_again(folder.id, **changed)
+        for name, value in changed.items():
+            setattr(folder, name, value)
 
-    def _sweep(self, ref: FolderRef, on_last_page: set[str] | frozenset[str] = frozenset()) -> None:
-        """Confirm every message that a full reading did not meet: gone, moved, or there after all."""
-        after = 0
-        while rows := self._store.unseen(ref.id, ref.round, after=after, limit=_SWEEP):
-            after = rows[-1][0]
-            ids = [graph_id for _, graph_id in rows if graph_id not in on_last_page]
-            known = self._store.known(ids)
-            self._write(self._page(self._departed(ids, known)))
+    def _is_unreadable(self, trouble: GraphError) -> bool:
+        """Tell whether only this folder cannot be read, by asking for the inbox where the code does not say."""
+        if isinstance(trouble, NotFound):
+            return trouble.code.lower() in _FOLDER_GONE
+        if trouble.status != 403:
+            return False
+        self._graph.probe()
+        return True
 
-    def _retire(self, folder: Folder) -> None:
-        """Follow the messages of a folder that is gone: some were moved out first."""
-        self._sweep(FolderRef(id=folder.id, round=folder.round + 1, is_selected=False))
-        self._store.remove_folder(folder.id)
+    def _follow_gone(self) -> None:
+        """Follow the messages of folders that are gone: some were moved out first."""
+        for folder in self._tree.gone:
+            if self._store.holds_mail(folder.id):
+                self._sweep.follow(folder)
 
-    def _write(self, page: Page) -> None:
-        changes, told = self._store.write(page)
-        self._report.pages += 1
-        self._report.changes += changes
-        for message_id, change in told:
-            message_synced.send(self._app, message_id=message_id, change=change)
+    def _compare(self, selected: Iterable[Folder]) -> None:
+        """Hold what Graph lists against our rows where that was not done for a day; settle what people believed."""
+        now = self._clock()
+        for folder in selected:
+            if folder.doubt == BELIEVED and folder.next_link is None:
+                self._store.write_folder(folder.id, doubt=self._sweep.unseen(folder))
+        due = [folder for folder in selected if _is_comparison_due(folder, now)]
+        for folder in due:
+            if folder.check_link is None:
+                self._store.begin_again(folder.id, check_link=None)
+        self._read(Comparison(self._graph, folder) for folder in due)
+
+
+def _is_comparison_due(folder: Folder, now: datetime) -> bool:
+    is_at_rest = folder.delta_link is not None and folder.next_link is None
+    return is_at_rest and (folder.checked_at is None or now - folder.checked_at >= _COMPARED_EVERY)

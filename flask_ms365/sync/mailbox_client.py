@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -33,6 +34,7 @@ class MailboxClients:
     tokens: Tokens
     app_tokens: AppTokens
     registration: Callable[[], AppRegistration]
+    clock: Callable[[], datetime]
 
     def of(self, mailbox_id: int, *, is_probe: bool = False) -> GraphClient:
         """Return the client of a connected mailbox; raise :exc:`SignInNeeded` or :exc:`AppRefused`.
@@ -42,7 +44,7 @@ class MailboxClients:
         mailbox = self._read(mailbox_id)
         name = mailbox.upn or mailbox.address
         if mailbox.access == "application":
-            return self.application(name, is_probe=is_probe)
+            return self._application(name, mailbox, is_probe=is_probe)
         if mailbox.connection_id is None:
             raise SignInNeeded
         registration = self.registration()
@@ -53,10 +55,13 @@ class MailboxClients:
             return self.tokens.access_token(mailbox.connection_id, self.registration, rejected=rejected, claims=claims)
 
         owner = _users(name) if mailbox.access == "shared" else "me"
-        return self._client(registration, token, owner=owner, is_probe=is_probe)
+        return self._client(registration, token, owner=owner, is_probe=is_probe, counted=mailbox)
 
     def application(self, name: str, *, is_probe: bool = False) -> GraphClient:
         """Return a client that reads the mailbox of an address or sign-in name with the app's own permission."""
+        return self._application(name, None, is_probe=is_probe)
+
+    def _application(self, name: str, counted: Any, *, is_probe: bool) -> GraphClient:
 
         def token(rejected: str | None, claims: str) -> str:
             registration = self.registration()
@@ -68,7 +73,7 @@ class MailboxClients:
                     exc.words, error=exc.error, code=exc.code, trace=exc.trace, advice=exc.advice
                 ) from None
 
-        return self._client(self.registration(), token, owner=_users(name), is_probe=is_probe)
+        return self._client(self.registration(), token, owner=_users(name), is_probe=is_probe, counted=counted)
 
     def with_token(self, access_token: str, *, name: str = "") -> GraphClient:
         """Return a client for an account that has just signed in: of its own mailbox, or of that of ``name``."""
@@ -78,7 +83,9 @@ class MailboxClients:
     def _read(self, mailbox_id: int) -> Any:
         """Return how a mailbox is read; no transaction is open afterwards."""
         columns = (Mailbox.access, Mailbox.address, Mailbox.upn, Mailbox.connection_id, Connection.authority)
-        way = select(*columns).outerjoin(Connection, Mailbox.connection_id == Connection.id)
+        way = select(*columns, Mailbox.quota_left, Mailbox.quota_at).outerjoin(
+            Connection, Mailbox.connection_id == Connection.id
+        )
         found: Any = self.session.execute(way.where(Mailbox.id == mailbox_id)).one_or_none()
         self.session.commit()
         if found is None:
@@ -92,13 +99,22 @@ class MailboxClients:
         return new_pool()
 
     def _client(
-        self, registration: AppRegistration, token: TokenSource, *, owner: str, is_probe: bool = False
+        self,
+        registration: AppRegistration,
+        token: TokenSource,
+        *,
+        owner: str,
+        is_probe: bool = False,
+        counted: Any = None,
     ) -> GraphClient:
+        """Return a client; ``counted`` is the row that says how many requests its mailbox had left."""
         # imported late: a process that shows pages never needs Graph's client and what it brings
         from flask_ms365.graph import GraphClient
         from flask_ms365.graph.http import GraphHttp
+        from flask_ms365.graph.quota import Quota
 
-        http = GraphHttp(origin=registration.graph, token=token, pool=self._pool, is_probe=is_probe)
+        quota = Quota(clock=self.clock, left=counted.quota_left, at=counted.quota_at) if counted else None
+        http = GraphHttp(origin=registration.graph, token=token, pool=self._pool, is_probe=is_probe, quota=quota)
         return GraphClient(http, owner=owner)
 
 

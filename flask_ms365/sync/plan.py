@@ -4,6 +4,7 @@
 Graph says                   we know the message                so we
 ===========================  =================================  ==========================================
 an item, in full             not                                store it: CREATED
+an item, in full             by another id, which is gone       keep its row, under the new id: MOVED
 an item, too old             not                                leave it out
 an item, in part             or not                             read it in full first
 an item                      here, the same                     do nothing
@@ -23,10 +24,11 @@ an item                      as removed                         bring it back: M
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET
@@ -35,17 +37,19 @@ from flask_ms365.graph.types import MessageData
 from flask_ms365.sync.changes import Change
 from flask_ms365.sync.rows import is_complete, message_values, says_only_read_state
 
+# why a row says that its message was removed
+DELETED, UNSELECTED = "deleted", "unselected"
 
-@dataclass(frozen=True, kw_only=True)
-class Known:
+
+class Known(NamedTuple):
     """What the database has of a message."""
 
     id: int
+    graph_id: str
     folder_id: int
     change_key: str | None
     is_read: bool | None
-    is_removed: bool
-    seen_round: int
+    removed_at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,13 +57,12 @@ class FolderRef:
     """A folder of the mailbox, as far as planning needs it."""
 
     id: int
-    round: int
     is_selected: bool
     # mail that was received before then is left out, unless we know it already
     since: datetime | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Write:
     """One row to write. ``row_id`` is None for a new one; ``change`` is None where no handler need know."""
 
@@ -68,6 +71,10 @@ class Write:
     values: dict[str, Any]
     change: Change | None
     has_new_files: bool = False
+
+
+# Message-ID, received, sender and size: what a message keeps when its id changes
+Likeness = tuple[str | None, datetime | None, str | None, int]
 
 
 def merge(items: Iterable[MessageData]) -> dict[str, MessageData]:
@@ -80,13 +87,29 @@ def merge(items: Iterable[MessageData]) -> dict[str, MessageData]:
     return merged
 
 
-def to_read_in_full(items: Mapping[str, MessageData], known: Mapping[str, Known]) -> list[str]:
+def to_read_in_full(items: Mapping[str, MessageData], known: Mapping[str, Known], folder: FolderRef) -> list[str]:
     """Return the ids whose items say too little: a property that was left out is not null."""
     return [
         key
         for key, item in items.items()
-        if item.removed is None and not is_complete(item) and not (key in known and says_only_read_state(item))
+        if item.removed is None and not is_complete(item) and not _says_enough(item, known.get(key), folder)
     ]
+
+
+def likeness_of(item: MessageData) -> Likeness:
+    """Return what tells a message that came under a new id; most have a Message-ID, but copies share it."""
+    sender = item.sent_from.email_address.address if item.sent_from else None
+    received_at = item.received_date_time or None
+    body = (item.body.content if item.body else None) or ""
+    return item.internet_message_id or None, received_at, sender, len(body)
+
+
+def pair_up(arrivals: Iterable[MessageData], likenesses: Mapping[str, Likeness]) -> dict[str, str]:
+    """Return new id -> old id where both look like one message; each old id serves once."""
+    old_ids = defaultdict(list)
+    for old_id, likeness in likenesses.items():
+        old_ids[likeness].append(old_id)
+    return {item.id: found.pop() for item in arrivals if (found := old_ids.get(likeness_of(item)))}
 
 
 def departures(items: Mapping[str, MessageData], known: Mapping[str, Known], folder: FolderRef) -> list[str]:
@@ -130,72 +153,90 @@ def plan_departures(
     for key, place in whereabouts.items():
         message = in_full.get(key)
         if place is None or (key in in_full and message is None):
-            writes.append(_end(known.get(key), key, {"removed_at": now}))
+            writes.append(_end(known.get(key), key, {"removed_at": now, "removed_reason": DELETED}))
         elif message is not None:
             writes.append(_arrival(message, known.get(key), folders[place]))
-        elif place in folders:
-            away = {"folder_id": folders[place].id, "seen_round": folders[place].round, "removed_at": now}
-            writes.append(_end(known.get(key), key, away))
-        # else: in a folder that was made this moment, whose own delta will bring it
+        else:  # a folder that is not listed, such as that of recoverable items, is not read either
+            away = {"removed_at": now, "removed_reason": UNSELECTED}
+            writes.append(_end(known.get(key), key, away | _placed(folders.get(place))))
     return [write for write in writes if write is not None]
 
 
+def _placed(folder: FolderRef | None) -> dict[str, int]:
+    return {"folder_id": folder.id} if folder else {}
+
+
+_BACK = {"removed_at": None, "removed_reason": None}
+
+
 def _arrival(item: MessageData, known: Known | None, folder: FolderRef) -> Write | None:
-    place = {"folder_id": folder.id, "seen_round": folder.round}
     if known is None:
-        if folder.since is not None and _is_older(item, folder.since):
-            return None
-        values = {**message_values(item), **place, "removed_at": None}
-        return Write(
-            graph_id=item.id, row_id=None, values=values, change=Change.CREATED, has_new_files=_may_have_files(item)
-        )
+        return None if is_too_old(item, folder) else _creation(item, folder)
     change = _change(item, known, folder)
     if change is None:
-        is_seen = known.seen_round == folder.round
-        return None if is_seen else Write(graph_id=item.id, row_id=known.id, values=place, change=None)
+        return None
+    values: dict[str, Any] = {"folder_id": folder.id, **_BACK}
     if not is_complete(item):
-        return Write(graph_id=item.id, row_id=known.id, values={**place, **_read_state(item)}, change=change)
+        if item.is_read is not UNSET:
+            values["is_read"] = item.is_read
+        return Write(graph_id=item.id, row_id=known.id, values=values, change=change)
+    if item.id != known.graph_id:
+        values["graph_id"] = item.id
     return Write(
         graph_id=item.id,
         row_id=known.id,
-        values={**message_values(item), **place, "removed_at": None},
+        values=message_values(item) | values,
         change=change,
         has_new_files=item.change_key != known.change_key,
     )
 
 
-def _is_older(item: MessageData, since: datetime) -> bool:
-    """Tell whether a message is too old; without a date of its own it is not."""
-    return isinstance(item.received_date_time, datetime) and item.received_date_time < since
+def _creation(item: MessageData, folder: FolderRef) -> Write:
+    values = message_values(item)
+    values["folder_id"] = folder.id
+    values |= _BACK
+    return Write(
+        graph_id=item.id, row_id=None, values=values, change=Change.CREATED, has_new_files=may_have_files(item)
+    )
+
+
+def is_too_old(item: MessageData, folder: FolderRef) -> bool:
+    """Tell whether a message is older than what is read of its folder; without a date of its own it is not."""
+    received_at = item.received_date_time
+    return folder.since is not None and isinstance(received_at, datetime) and received_at < folder.since
+
+
+def may_have_files(item: MessageData) -> bool:
+    """Tell whether a message may have attachments; ``hasAttachments`` does not count inline ones."""
+    content = item.body.content if item.body else None
+    return bool(item.has_attachments) or "cid:" in (content or "")
+
+
+def _says_enough(item: MessageData, known: Known | None, folder: FolderRef) -> bool:
+    if known is None:
+        return is_too_old(item, folder)
+    if known.removed_at is not None:
+        return False
+    return item.change_key == known.change_key or says_only_read_state(item)
 
 
 def _change(item: MessageData, known: Known, folder: FolderRef) -> Change | None:
     if known.folder_id != folder.id:
         return Change.MOVED
     is_same = item.is_read in (UNSET, known.is_read) and (not is_complete(item) or item.change_key == known.change_key)
-    return None if is_same and not known.is_removed else Change.UPDATED
-
-
-def _read_state(item: MessageData) -> dict[str, Any]:
-    return {"removed_at": None} if item.is_read is UNSET else {"removed_at": None, "is_read": item.is_read}
+    return None if is_same and known.removed_at is None and item.id == known.graph_id else Change.UPDATED
 
 
 def _end(known: Known | None, graph_id: str, values: dict[str, Any]) -> Write | None:
-    if known is None or known.is_removed:
+    if known is None or known.removed_at is not None:
         return None
     return Write(graph_id=graph_id, row_id=known.id, values=values, change=Change.REMOVED)
 
 
 def _is_elsewhere(known: Known | None, folder: FolderRef) -> bool:
-    return known is not None and known.folder_id != folder.id and not known.is_removed
+    return known is not None and known.folder_id != folder.id and known.removed_at is None
 
 
 def _overlay(before: MessageData, after: MessageData) -> MessageData:
     said = {name: value for name in after.__struct_fields__ if (value := getattr(after, name)) is not UNSET}
     return msgspec.structs.replace(before, **said)
-
-
-def _may_have_files(item: MessageData) -> bool:
-    """Tell whether a message may have attachments; ``hasAttachments`` does not count inline ones."""
-    content = item.body.content if item.body else None
-    return bool(item.has_attachments) or "cid:" in (content or "")

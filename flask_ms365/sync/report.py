@@ -42,6 +42,8 @@ class RunReport:
     result: Result = Result.DONE
     pages: int = 0
     changes: Counter[Change] = field(default_factory=Counter)
+    # messages that could not be read or stored
+    set_aside: int = 0
     error: str = ""
     error_code: str = ""
     retry_after: float | None = None

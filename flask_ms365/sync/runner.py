@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _AT_A_TICK = 100
+# so many failed runs, and the next one finds out over which message
+_CAREFUL_AFTER = 2
 _BACKOFF_BASE, _BACKOFF_CAP = 30.0, 3600.0
 # these end a run early and say nothing about the mailbox
 _INNOCENT = (Result.SWITCHED_OFF, Result.STOPPED)
@@ -145,7 +147,7 @@ class Runner:
     def _sync(self, lease: Lease, report: RunReport) -> None:
         """Run, and turn whatever stopped it into the report's result."""
         try:
-            self._mailbox_sync(lease, report).run()
+            self._mailbox_sync(lease, report).run(folders_age=timedelta(0))
         except MS365Error as exc:
             report.result = next(result for kind, result in _RESULTS if isinstance(exc, kind))
             report.error = "" if report.result in _INNOCENT else str(exc)
@@ -155,26 +157,29 @@ class Runner:
         except Exception as exc:  # a handler of the host, or its database: one mailbox must not stop the others
             _log.exception("run.failed", extra={"event": "run.failed", "mailbox_id": lease.mailbox_id})
             report.result = Result.FAILED
-            report.error = f"{type(exc).__name__} while storing mail; the log has the details."
+            report.error = f"{type(exc.__cause__ or exc).__name__} while storing mail; the log has the details."
 
     def _mailbox_sync(self, lease: Lease, report: RunReport) -> MailboxSync:
         # imported late: the engine brings Graph's client, which a process that shows pages never needs
         from flask_ms365.sync.engine import MailboxSync
+        from flask_ms365.sync.listing import FolderListing
         from flask_ms365.sync.store import Store
 
+        graph = self.clients.of(lease.mailbox_id)
         store = Store(
             session=self.session,
             lease=lease,
             handlers=self.handlers,
             check_toggle=Toggle(self.settings).check,
             clock=self.clock,
+            quota=graph.quota,
         )
+        store.is_careful = (self._fail_count(lease.mailbox_id) or 0) >= _CAREFUL_AFTER
         return MailboxSync(
             app=self.app,
-            session=self.session,
-            graph=self.clients.of(lease.mailbox_id),
+            graph=graph,
             store=store,
-            lease=lease,
+            listing=FolderListing(self.session, graph, lease, self.clock),
             report=report,
             since=self._since(),
             clock=self.clock,
@@ -184,7 +189,7 @@ class Runner:
     def _finish(self, lease: Lease, report: RunReport, started_at: datetime) -> None:
         with write_transaction(self.session):
             now = shared_now(self.session, self.clock())
-            fail_count = self.session.scalar(select(Mailbox.fail_count).where(Mailbox.id == lease.mailbox_id))
+            fail_count = self._fail_count(lease.mailbox_id)
             if not release(self.session, lease, **self._outcome(report, now, fail_count or 0)):
                 report.result = Result.TAKEN
             # a mailbox may be deleted meanwhile; and a refused app would fill the table, mailbox by mailbox
@@ -237,6 +242,10 @@ class Runner:
     def _interval(self) -> timedelta:
         minutes = int(str(self.settings.effective("sync_interval").value))
         return timedelta(minutes=minutes * random.uniform(0.9, 1.1))
+
+    def _fail_count(self, mailbox_id: int) -> int | None:
+        """Return how many runs failed since the last good one; None where the mailbox is gone."""
+        return self.session.scalar(select(Mailbox.fail_count).where(Mailbox.id == mailbox_id))
 
     def _address(self, mailbox_id: int) -> str:
         return self.session.scalar(select(Mailbox.address).where(Mailbox.id == mailbox_id)) or ""

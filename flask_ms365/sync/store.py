@@ -3,43 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, exists, func, insert, literal, select, update
 
+from flask_ms365.errors import MS365Error
+from flask_ms365.graph.quota import Quota
 from flask_ms365.graph.types import AttachmentData
-from flask_ms365.models import Attachment, Folder, Message, write_transaction
+from flask_ms365.models import Folder, Message, SetAside, Sighting, write_transaction
 from flask_ms365.models.base import AnySession, rows_changed
+from flask_ms365.sync.attachments import replace_attachments
 from flask_ms365.sync.changes import Change, Handler
 from flask_ms365.sync.lease import Lease, renew, shared_now
-from flask_ms365.sync.plan import Known, Write
+from flask_ms365.sync.page import Aside, HandlerFailed, Page
+from flask_ms365.sync.plan import Known, Likeness, Write
 
 _AT_ONCE = 500  # ids in one IN list; SQLite of old takes 999 parameters
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cursor:
-    """Where to go on in a folder: ``next_link`` within the round, ``delta_link`` once it ended.
-
-    ``since`` goes with them: a page that left older mail out says so.
-    """
-
-    folder_id: int
-    since: datetime | None
-    next_link: str | None = field(repr=False)
-    delta_link: str | None = field(repr=False)
-
-
-@dataclass(kw_only=True)
-class Page:
-    """What one transaction writes."""
-
-    writes: Sequence[Write]
-    attachments: Mapping[str, Sequence[AttachmentData]] = field(default_factory=dict)
-    cursor: Cursor | None = None
+_KNOWN = (
+    Message.id,
+    Message.graph_id,
+    Message.folder_id,
+    Message.change_key,
+    Message.is_read,
+    Message.removed_at,
+)
 
 
 class Store:
@@ -53,86 +42,131 @@ class Store:
         handlers: Sequence[Handler],
         check_toggle: Callable[[], None],
         clock: Callable[[], datetime],
+        quota: Quota,
     ) -> None:
         self._session = session
         self._lease = lease
         self._handlers = handlers
         self._check_toggle = check_toggle
         self._clock = clock
+        self._quota = quota
+        # whether host and database are asked message by message, which tells what a whole page did not
+        self.is_careful = False
 
     def known(self, graph_ids: Iterable[str]) -> dict[str, Known]:
         """Return what the database has of these messages, and leave no transaction open."""
-        ids, found = list(graph_ids), {}
-        for start in range(0, len(ids), _AT_ONCE):
-            for row in self._session.execute(self._select_known(ids[start : start + _AT_ONCE])):
-                found[row.graph_id] = Known(
-                    id=row.id,
-                    folder_id=row.folder_id,
-                    change_key=row.change_key,
-                    is_read=row.is_read,
-                    is_removed=row.removed_at is not None,
-                    seen_round=row.seen_round,
-                )
+        found: dict[str, Known] = {}
+        for ids in _some(graph_ids):
+            known = select(*_KNOWN).where(self._is_ours, Message.graph_id.in_(ids))
+            found |= {row.graph_id: Known._make(row) for row in self._session.execute(known)}
         self._session.commit()
         return found
 
-    def unseen(self, folder_id: int, round_: int, *, after: int, limit: int) -> list[tuple[int, str]]:
+    def lookalikes(self, received_at: Collection[datetime]) -> list[tuple[Known, Likeness]]:
+        """Return messages that were received at one of these moments, with what they keep when their id changes."""
+        found: list[tuple[Known, Likeness]] = []
+        kept: tuple[Any, ...] = (Message.internet_message_id, Message.received_at, Message.from_address, Message.body)
+        folders = select(Folder.id).where(Folder.mailbox_id == self._lease.mailbox_id)
+        for moments in _some(received_at):
+            alike = select(*_KNOWN, *kept).where(Message.folder_id.in_(folders), Message.received_at.in_(moments))
+            for row in self._session.execute(alike):
+                message_id, at, sender, body = row[len(_KNOWN) :]
+                found.append((Known._make(row[: len(_KNOWN)]), (message_id, at, sender, len(body or ""))))
+        self._session.commit()
+        return found
+
+    def unseen(self, folder_id: int, *, after: int, limit: int) -> list[tuple[int, str]]:
         """Return row id and Graph id of messages that a full reading of the folder did not meet."""
-        statement = (
+        unseen = (
             select(Message.id, Message.graph_id)
-            .where(Message.folder_id == folder_id, Message.seen_round < round_, Message.removed_at.is_(None))
-            .where(Message.id > after)
-            .order_by(Message.id)
-            .limit(limit)
+            .where(Message.folder_id == folder_id, Message.removed_at.is_(None), Message.id > after)
+            .where(~exists().where(Sighting.folder_id == folder_id, Sighting.message_id == Message.id))
         )
-        rows = [(row.id, row.graph_id) for row in self._session.execute(statement)]
+        rows = [(row.id, row.graph_id) for row in self._session.execute(unseen.order_by(Message.id).limit(limit))]
         self._session.commit()
         return rows
+
+    def holds_mail(self, folder_id: int) -> bool:
+        """Tell whether any message of a folder is not marked as removed."""
+        one = select(Message.id).where(Message.folder_id == folder_id, Message.removed_at.is_(None)).limit(1)
+        found = self._session.scalar(one)
+        self._session.commit()
+        return found is not None
+
+    def is_emptied(self, folder_id: int, many: int) -> bool:
+        """Tell whether a full reading met no message at all of a folder where ``many`` or more are stored."""
+        stored = select(func.count()).where(Message.folder_id == folder_id, Message.removed_at.is_(None))
+        met = select(Sighting.message_id).where(Sighting.folder_id == folder_id).limit(1)
+        is_emptied = self._session.scalar(met) is None and (self._session.scalar(stored) or 0) >= many
+        self._session.commit()
+        return is_emptied
 
     def write(self, page: Page) -> tuple[Counter[Change], list[tuple[int, Change]]]:
         """Store one page; return counts by change, and message ids with changes for signals.
 
-        Raise :exc:`LeaseLost` or :exc:`SyncSwitchedOff`, and whatever a handler raises: then nothing was stored.
+        Raise :exc:`LeaseLost` or :exc:`SyncSwitchedOff`, or :exc:`HandlerFailed`: then nothing was stored.
         """
         told = [write for write in page.writes if write.change is not None]
         with write_transaction(self._session):
-            renew(self._session, self._lease, shared_now(self._session, self._clock()))
+            self._renew()
             self._check_toggle()
             self._insert([write for write in page.writes if write.row_id is None])
             self._update([write for write in page.writes if write.row_id is not None])
             ids = self._row_ids(told, page.attachments)
             self._replace_attachments(page.attachments, ids)
+            self._keep_aside(page)
+            if page.sighted_in is not None:
+                self._note_sightings(page.sighted_in, page.sighted)
             self._call_handlers(told, ids)
             if page.cursor is not None:
-                self._move_cursor(page.cursor)
+                self._set_folder(page.cursor.folder_id, page.cursor.values)
         return Counter(write.change for write in told if write.change), [
             (ids[write.graph_id], write.change) for write in told if write.change and write.graph_id in ids
         ]
 
-    def restart(self, folder_id: int, since: datetime | None) -> None:
-        """Forget the cursor: the folder is read again from the start, in a new round."""
-        self._set_folder(folder_id, next_link=None, delta_link=None, round=Folder.round + 1, since=since)
-
-    def remove_folder(self, folder_id: int) -> None:
-        """Mark a folder that is gone; its cursor goes with it."""
-        self._set_folder(folder_id, next_link=None, delta_link=None, removed_at=self._clock())
-
-    def _set_folder(self, folder_id: int, **values: Any) -> None:
+    def begin_again(self, folder_id: int, **values: Any) -> None:
+        """Write columns of a folder that is about to be read or compared anew: what was met so far counts no more."""
         with write_transaction(self._session):
-            renew(self._session, self._lease, shared_now(self._session, self._clock()))
-            changed = update(Folder).where(Folder.id == folder_id).values(**values)
-            rows_changed(self._session, changed)
+            self._renew()
+            rows_changed(self._session, delete(Sighting).where(Sighting.folder_id == folder_id))
+            self._set_folder(folder_id, values)
 
-    def _select_known(self, ids: Sequence[str]) -> Any:
-        return select(
-            Message.id,
-            Message.graph_id,
-            Message.folder_id,
-            Message.change_key,
-            Message.is_read,
-            Message.removed_at,
-            Message.seen_round,
-        ).where(Message.mailbox_id == self._lease.mailbox_id, Message.graph_id.in_(ids))
+    def write_folder(self, folder_id: int, **values: Any) -> None:
+        """Write columns of a folder."""
+        with write_transaction(self._session):
+            self._renew()
+            self._set_folder(folder_id, values)
+
+    def due_aside(self, now: datetime, *, limit: int) -> list[Aside]:
+        """Return messages that were set aside and are to be tried again."""
+        due = select(SetAside).where(SetAside.mailbox_id == self._lease.mailbox_id, SetAside.next_try_at <= now)
+        found = [_aside(row) for row in self._session.scalars(due.order_by(SetAside.next_try_at).limit(limit))]
+        self._session.commit()
+        return found
+
+    def all_aside(self) -> dict[str, int]:
+        """Return Graph id -> attempts so far, of everything that was set aside."""
+        aside = select(SetAside.graph_id, SetAside.attempts).where(SetAside.mailbox_id == self._lease.mailbox_id)
+        found = {row.graph_id: row.attempts for row in self._session.execute(aside)}
+        self._session.commit()
+        return found
+
+    def _renew(self) -> None:
+        now = self._clock()
+        renew(
+            self._session,
+            self._lease,
+            shared_now(self._session, now),
+            quota_left=self._quota.left,
+            quota_at=now,
+        )
+
+    @property
+    def _is_ours(self) -> Any:
+        return Message.mailbox_id == self._lease.mailbox_id
+
+    def _set_folder(self, folder_id: int, values: Mapping[str, Any]) -> None:
+        rows_changed(self._session, update(Folder).where(Folder.id == folder_id).values(values))
 
     def _insert(self, writes: Sequence[Write]) -> None:
         rows = [{**write.values, "mailbox_id": self._lease.mailbox_id, "graph_id": write.graph_id} for write in writes]
@@ -155,8 +189,10 @@ class Store:
         wanted = {write.graph_id for write in told if write.row_id is None}
         if not self._tells_everybody:
             wanted &= attachments.keys()
-        if wanted:
-            rows = self._session.execute(self._select_known(sorted(wanted)))
+        for some in _some(wanted):
+            rows = self._session.execute(
+                select(Message.graph_id, Message.id).where(self._is_ours, Message.graph_id.in_(some))
+            )
             ids |= {row.graph_id: row.id for row in rows}
         return ids
 
@@ -167,27 +203,39 @@ class Store:
         return bool(self._handlers or message_synced.receivers)
 
     def _replace_attachments(self, attachments: Mapping[str, Sequence[AttachmentData]], ids: Mapping[str, int]) -> None:
-        owners = [ids[graph_id] for graph_id in attachments]
-        if not owners:
-            return
-        gone = delete(Attachment).where(Attachment.message_id.in_(owners))
-        rows_changed(self._session, gone)
-        rows = [
-            {
-                "message_id": ids[graph_id],
-                "graph_id": item.id,
-                "name": item.name,
-                "content_type": item.content_type,
-                "size": item.size,
-                "kind": item.kind,
-                "is_inline": item.is_inline,
-                "content_id": item.content_id,
-            }
-            for graph_id, items in attachments.items()
-            for item in items
-        ]
-        if rows:
-            self._session.execute(insert(Attachment.__table__), rows)  # type: ignore[arg-type]
+        if attachments:
+            replace_attachments(self._session, {ids[key]: items for key, items in attachments.items() if key in ids})
+
+    def _keep_aside(self, page: Page) -> None:
+        """Set aside what is new there, count what failed again, and drop what need no longer be."""
+        if page.taken_back:
+            gone = delete(SetAside).where(
+                SetAside.mailbox_id == self._lease.mailbox_id, SetAside.graph_id.in_(list(page.taken_back))
+            )
+            rows_changed(self._session, gone)
+        for aside in page.set_aside:
+            again = update(SetAside).where(
+                SetAside.mailbox_id == self._lease.mailbox_id, SetAside.graph_id == aside.graph_id
+            )
+            counted = {"code": aside.code, "attempts": aside.attempts, "next_try_at": aside.next_try_at}
+            if not rows_changed(self._session, again.values(counted)):
+                self._session.execute(insert(SetAside).values(self._new_aside(aside) | counted))
+
+    def _new_aside(self, aside: Aside) -> dict[str, Any]:
+        return {
+            "mailbox_id": self._lease.mailbox_id,
+            "folder_id": aside.folder_id,
+            "graph_id": aside.graph_id,
+            "subject": aside.subject,
+            "received_at": aside.received_at,
+            "first_at": self._clock(),
+        }
+
+    def _note_sightings(self, folder_id: int, graph_ids: Collection[str]) -> None:
+        met = exists().where(Sighting.folder_id == folder_id, Sighting.message_id == Message.id)
+        for ids in _some(graph_ids):
+            seen = select(literal(folder_id), Message.id).where(self._is_ours, Message.graph_id.in_(ids), ~met)
+            self._session.execute(insert(Sighting).from_select(["folder_id", "message_id"], seen))
 
     def _call_handlers(self, told: Sequence[Write], ids: Mapping[str, int]) -> None:
         if not self._handlers or not told:
@@ -198,13 +246,35 @@ class Store:
         )
         messages = {message.id: message for message in rows}
         for write in told:
-            for handler in self._handlers:
-                handler(messages[ids[write.graph_id]], write.change or Change.UPDATED)
+            self._call(write, messages[ids[write.graph_id]])
         self._session.flush()
 
-    def _move_cursor(self, cursor: Cursor) -> None:
-        values: dict[str, Any] = {"next_link": cursor.next_link, "since": cursor.since}
-        if cursor.delta_link is not None:
-            values |= {"delta_link": cursor.delta_link, "synced_at": self._clock()}
-        moved = update(Folder).where(Folder.id == cursor.folder_id).values(values)
-        rows_changed(self._session, moved)
+    def _call(self, write: Write, message: Message) -> None:
+        try:
+            for handler in self._handlers:
+                handler(message, write.change or Change.UPDATED)
+            if self.is_careful:
+                self._session.flush()
+        except MS365Error:
+            raise
+        except Exception as exc:
+            raise HandlerFailed(write.graph_id) from exc
+
+
+def _aside(row: SetAside) -> Aside:
+    return Aside(
+        graph_id=row.graph_id,
+        folder_id=row.folder_id,
+        code=row.code,
+        subject=row.subject,
+        received_at=row.received_at,
+        attempts=row.attempts,
+        next_try_at=row.next_try_at,
+    )
+
+
+def _some(items: Iterable[Any]) -> Iterable[list[Any]]:
+    """Yield the items, as many at a time as a statement takes."""
+    waiting = list(items)
+    for start in range(0, len(waiting), _AT_ONCE):
+        yield waiting[start : start + _AT_ONCE]

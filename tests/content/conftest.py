@@ -61,7 +61,6 @@ class Kept:
                 subject=record.subject,
                 recipients=[],
                 categories=[],
-                seen_round=1,
             )
             self.session.add(message)
             self.session.flush()

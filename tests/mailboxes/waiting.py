@@ -76,7 +76,7 @@ class Waiting:
         return bool(self.all(Mailbox.next_due_at)[0] <= self.clock())
 
     def _message(self, folder_id: int, graph_id: str) -> Message:
-        given: dict[str, Any] = {"graph_id": graph_id, "recipients": [], "categories": [], "seen_round": 1}
+        given: dict[str, Any] = {"graph_id": graph_id, "recipients": [], "categories": []}
         return Message(mailbox_id=self.mailbox_id, folder_id=folder_id, **given)
 
     def _add(self, row: Any) -> None:

@@ -206,7 +206,6 @@ def test_ids_that_differ_in_letter_case_only_are_two_messages(synced: Synced) ->
                     graph_id=graph_id,
                     recipients=[],
                     categories=[],
-                    seen_round=1,
                     received_at=datetime(2026, 1, 1, tzinfo=timezone.utc),
                 )
             )

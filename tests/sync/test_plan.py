@@ -10,12 +10,14 @@ from msgspec import UNSET
 
 from flask_ms365 import Change
 from flask_ms365.graph import MessageData
-from flask_ms365.graph.types import Body, Removed
+from flask_ms365.graph.types import Body, EmailAddress, Person, Removed
 from flask_ms365.sync.plan import (
     FolderRef,
     Known,
     departures,
+    likeness_of,
     merge,
+    pair_up,
     plan_arrivals,
     plan_departures,
     still_in_sight,
@@ -23,9 +25,9 @@ from flask_ms365.sync.plan import (
 )
 
 NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
-HERE = FolderRef(id=1, round=2, is_selected=True)
-THERE = FolderRef(id=2, round=5, is_selected=True)
-WASTE = FolderRef(id=3, round=1, is_selected=False)
+HERE = FolderRef(id=1, is_selected=True)
+THERE = FolderRef(id=2, is_selected=True)
+WASTE = FolderRef(id=3, is_selected=False)
 FOLDERS = {"here": HERE, "there": THERE, "waste": WASTE}
 
 
@@ -49,11 +51,11 @@ def known(**changed: Any) -> Known:
     """Return what the database has of message ``m``."""
     given: dict[str, Any] = {
         "id": 7,
+        "graph_id": "m",
         "folder_id": 1,
         "change_key": "k1",
         "is_read": False,
-        "is_removed": False,
-        "seen_round": 2,
+        "removed_at": None,
     }
     return Known(**{**given, **changed})
 
@@ -66,9 +68,9 @@ def known(**changed: Any) -> Known:
         pytest.param(full(is_read=True), known(), Change.UPDATED, id="read, same change key"),
         pytest.param(MessageData(id="m", is_read=True), known(), Change.UPDATED, id="read state only"),
         pytest.param(full(), known(folder_id=2), Change.MOVED, id="known in another folder"),
-        pytest.param(full(), known(is_removed=True), Change.UPDATED, id="back where it was"),
-        pytest.param(full(), known(is_removed=True, folder_id=3), Change.MOVED, id="back from the waste"),
-        pytest.param(full(), known(seen_round=1), None, id="met again in a new round"),
+        pytest.param(full(), known(removed_at=NOW), Change.UPDATED, id="back where it was"),
+        pytest.param(full(), known(removed_at=NOW, folder_id=3), Change.MOVED, id="back from the waste"),
+        pytest.param(full(), known(graph_id="old"), Change.UPDATED, id="under a new id"),
     ],
 )
 def test_an_item_is_written_with_its_change(item: MessageData, before: Known | None, change: Change | None) -> None:
@@ -77,7 +79,6 @@ def test_an_item_is_written_with_its_change(item: MessageData, before: Known | N
     assert write.change == change
     assert write.row_id == (before.id if before else None)
     assert write.values["folder_id"] == HERE.id
-    assert write.values["seen_round"] == HERE.round
 
 
 @pytest.mark.parametrize("item", [full(), MessageData(id="m", is_read=False)])
@@ -100,15 +101,19 @@ def test_a_read_state_alone_leaves_the_other_columns_as_they_are() -> None:
         pytest.param(MessageData(id="m", is_read=True), known(), False, id="read state of a known one"),
         pytest.param(full(), None, False, id="in full"),
         pytest.param(removed(), None, False, id="removed"),
+        pytest.param(MessageData(id="m", change_key="k1"), known(), False, id="compared, the same"),
+        pytest.param(MessageData(id="m", change_key="k2"), known(), True, id="compared, and not the same"),
+        pytest.param(MessageData(id="m", change_key="k1"), known(removed_at=NOW), True, id="compared, and back"),
+        pytest.param(MessageData(id="m", change_key="k1"), None, True, id="compared and unknown"),
     ],
 )
 def test_an_item_that_says_too_little_is_read_in_full(item: MessageData, before: Known | None, is_read: bool) -> None:
-    assert to_read_in_full({"m": item}, {"m": before} if before else {}) == (["m"] if is_read else [])
+    assert to_read_in_full({"m": item}, {"m": before} if before else {}, HERE) == (["m"] if is_read else [])
 
 
 @pytest.mark.parametrize(
     ("before", "is_departure"),
-    [(known(), True), (known(folder_id=2), False), (known(is_removed=True), True), (None, True)],
+    [(known(), True), (known(folder_id=2), False), (known(removed_at=NOW), True), (None, True)],
 )
 def test_a_departure_counts_unless_the_message_is_elsewhere_by_now(before: Known | None, is_departure: bool) -> None:
     found = departures({"m": removed()}, {"m": before} if before else {}, HERE)
@@ -119,10 +124,23 @@ def test_a_departure_counts_unless_the_message_is_elsewhere_by_now(before: Known
 @pytest.mark.parametrize(
     ("place", "moved", "change", "values"),
     [
-        pytest.param(None, {}, Change.REMOVED, {"removed_at": NOW}, id="gone"),
-        pytest.param("there", {"m": None}, Change.REMOVED, {"removed_at": NOW}, id="gone while we asked"),
+        pytest.param(None, {}, Change.REMOVED, {"removed_at": NOW, "removed_reason": "deleted"}, id="gone"),
         pytest.param(
-            "waste", {}, Change.REMOVED, {"folder_id": 3, "seen_round": 1, "removed_at": NOW}, id="not selected"
+            "there",
+            {"m": None},
+            Change.REMOVED,
+            {"removed_at": NOW, "removed_reason": "deleted"},
+            id="gone while we asked",
+        ),
+        pytest.param(
+            "waste",
+            {},
+            Change.REMOVED,
+            {"folder_id": 3, "removed_at": NOW, "removed_reason": "unselected"},
+            id="not selected",
+        ),
+        pytest.param(
+            "nowhere", {}, Change.REMOVED, {"removed_at": NOW, "removed_reason": "unselected"}, id="not even listed"
         ),
     ],
 )
@@ -140,7 +158,7 @@ def test_a_departure_to_a_selected_folder_is_a_move_with_all_that_changed() -> N
     assert (write.change, write.values["folder_id"], write.values["subject"]) == (Change.MOVED, 2, "Edited")
 
 
-@pytest.mark.parametrize("before", [None, known(is_removed=True)])
+@pytest.mark.parametrize("before", [None, known(removed_at=NOW)])
 def test_a_departure_of_what_we_do_not_have_is_nothing(before: Known | None) -> None:
     assert plan_departures({"m": None}, {}, {"m": before} if before else {}, FOLDERS, NOW) == []
 
@@ -149,10 +167,6 @@ def test_an_unknown_message_that_came_back_is_created() -> None:
     (write,) = plan_departures({"m": "here"}, {"m": full()}, {}, FOLDERS, NOW)
 
     assert (write.change, write.row_id) == (Change.CREATED, None)
-
-
-def test_a_message_in_a_folder_made_this_moment_is_left_to_that_folders_delta() -> None:
-    assert plan_departures({"m": "new"}, {}, {"m": known()}, FOLDERS, NOW) == []
 
 
 def test_a_message_that_came_back_the_same_is_left_alone() -> None:
@@ -184,3 +198,37 @@ def test_a_removal_and_a_return_on_one_page_follow_their_order() -> None:
 
 def test_a_property_that_was_left_out_is_not_null() -> None:
     assert MessageData(id="m").subject is UNSET
+
+
+def test_a_message_under_a_new_id_is_told_by_what_stays() -> None:
+    one, other = full("new", internet_message_id="<1@x>"), full("also-new", internet_message_id="<2@x>")
+    likenesses = {"old": likeness_of(full("old", internet_message_id="<1@x>"))}
+
+    assert pair_up([one, other], likenesses) == {"new": "old"}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"internet_message_id": "<2@x>"},
+        {"received_date_time": NOW.replace(year=2025)},
+        {"sent_from": Person(email_address=EmailAddress(address="eve@contoso.example"))},
+        {"body": Body(content_type="text", content="longer")},
+    ],
+)
+def test_a_message_that_differs_in_one_thing_is_another(changed: dict[str, Any]) -> None:
+    old = full("old", internet_message_id="<1@x>")
+
+    assert pair_up([full("new", **{"internet_message_id": "<1@x>", **changed})], {"old": likeness_of(old)}) == {}
+
+
+def test_of_two_copies_one_keeps_the_row() -> None:
+    likenesses = {"old": likeness_of(full("old"))}
+
+    assert len(pair_up([full("copy"), full("another")], likenesses)) == 1
+
+
+def test_a_message_under_a_new_id_keeps_its_row() -> None:
+    (write,) = plan_arrivals({"new": full("new")}, {"new": known(graph_id="old", folder_id=2)}, HERE)
+
+    assert (write.row_id, write.change, write.values["graph_id"]) == (7, Change.MOVED, "new")

@@ -226,15 +226,15 @@ def test_a_gap_that_was_fetched_in_part_is_fetched_to_the_end(synced: Synced) ->
 )
 def test_a_message_without_a_date_is_not_too_old(received: object, is_stored: bool) -> None:
     item = MessageData(id="m", subject="x", body=Body(content="x"), received_date_time=received)  # type: ignore[arg-type]
-    here = FolderRef(id=1, round=1, is_selected=True, since=NOW - DAY)
+    here = FolderRef(id=1, is_selected=True, since=NOW - DAY)
 
     assert bool(plan_arrivals({"m": item}, {}, here)) is is_stored
 
 
 def test_a_removed_message_counts_as_known() -> None:
     item = MessageData(id="m", subject="x", body=Body(content="x"), received_date_time=NOW - 9 * DAY)
-    here = FolderRef(id=1, round=1, is_selected=True, since=NOW - DAY)
-    known = Known(id=7, folder_id=1, change_key=None, is_read=None, is_removed=True, seen_round=1)
+    here = FolderRef(id=1, is_selected=True, since=NOW - DAY)
+    known = Known(id=7, graph_id="m", folder_id=1, change_key=None, is_read=None, removed_at=NOW)
 
     (write,) = plan_arrivals({"m": item}, {"m": known}, here)
     assert write.change is UPDATED

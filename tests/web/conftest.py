@@ -51,7 +51,7 @@ def add_message(host: Host) -> AddMessage:
                 session.add(Folder(mailbox_id=mailbox.id, graph_id="inbox", name="Inbox", well_known_name="inbox"))
                 session.flush()
             folder_id = session.scalar(select(Folder.id).where(Folder.mailbox_id == mailbox.id))
-            given = {"graph_id": uuid4().hex, "recipients": [], "categories": [], "seen_round": 1, **fields}
+            given = {"graph_id": uuid4().hex, "recipients": [], "categories": [], **fields}
             message = Message(mailbox_id=mailbox.id, folder_id=folder_id, **given)
             session.add(message)
             session.commit()

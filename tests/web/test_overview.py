@@ -214,7 +214,7 @@ def test_numbers_of_mailboxes_messages_and_times(well: Host, add: Add, clock: Cl
     add("paused")
     folder = Folder(mailbox_id=1, graph_id="inbox", name="Inbox")
     stored(well, folder)
-    message = {"mailbox_id": 1, "folder_id": 1, "recipients": [], "categories": [], "seen_round": 1}
+    message = {"mailbox_id": 1, "folder_id": 1, "recipients": [], "categories": []}
     stored(well, *(Message(graph_id=str(number), **message) for number in range(3)))
     shown = figures(well)
     assert [shown[name] for name in ("Mailboxes", "Paused", "Up to date", "Messages")] == ["3", "1", "2", "3"]

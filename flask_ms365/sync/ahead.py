@@ -1,0 +1,79 @@
+"""Fetch pages of several readings at once, ahead of the one writer that stores them."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from queue import SimpleQueue
+
+from flask_ms365.graph.quota import AT_ONCE
+from flask_ms365.sync.reading import Fetched, Reading
+
+_SPARE = 2  # pages that wait or are being stored, beside those on their way
+_PATIENCE = 5.0  # seconds that the end of a run waits for requests under way
+
+Outcome = tuple[Reading, Fetched | BaseException]
+
+
+class FetchAhead:
+    """Yields each reading's pages in their order, of different readings in any; then the error that ended one."""
+
+    def __init__(self, readings: Iterable[Reading], *, context: Callable[[], AbstractContextManager[object]]) -> None:
+        self._waiting = deque(readings)
+        self._context = context
+        self._under_way = 0
+        self._fetched: SimpleQueue[Outcome] = SimpleQueue()
+        # memory is bounded by pages: a thread asks for one only where there is room
+        self._room = threading.Semaphore(AT_ONCE + _SPARE)
+        self._threads: list[threading.Thread] = []
+        self._is_closed = False
+
+    def __iter__(self) -> Iterator[Outcome]:
+        self._start()
+        while self._under_way:
+            reading, outcome = self._fetched.get()
+            if isinstance(outcome, BaseException) or outcome.delta_link:
+                self._under_way -= 1
+            yield reading, outcome
+            self._room.release()
+            self._start()
+
+    def add(self, reading: Reading) -> None:
+        """Fetch another reading, too."""
+        self._waiting.append(reading)
+
+    def close(self) -> None:
+        """Stop fetching; what was fetched and not stored is fetched again by the next run."""
+        self._is_closed = True
+        self._room.release(AT_ONCE)
+        for thread in self._threads:
+            thread.join(_PATIENCE)
+
+    def _start(self) -> None:
+        while self._waiting and self._under_way < AT_ONCE:
+            reading = self._waiting.popleft()
+            self._under_way += 1
+            thread = threading.Thread(target=self._fetch, args=(reading,), name="ms365-fetch", daemon=True)
+            self._threads = [*filter(threading.Thread.is_alive, self._threads), thread]
+            thread.start()
+
+    def _fetch(self, reading: Reading) -> None:
+        with self._context():  # a token that Graph refuses is renewed from here
+            pages = reading.fetch()
+            while True:
+                self._room.acquire()
+                if self._is_closed:
+                    return
+                try:
+                    page = next(pages)
+                except StopIteration:
+                    self._room.release()
+                    return
+                except BaseException as exc:  # told where it can be handled
+                    self._fetched.put((reading, exc))
+                    return
+                self._fetched.put((reading, page))
+                if page.delta_link:
+                    return

@@ -1,0 +1,210 @@
+"""One chain of pages of a folder's delta, fetched in a thread that knows no database.
+
+There are three kinds: the *main* reading, which moves the folder's cursor; the *fresh* one, which brings new mail while
+a long main reading is under way; and the *comparison*, which once a day holds what Graph lists against our rows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask_ms365.errors import Unavailable
+from flask_ms365.graph import AttachmentData, DeltaPage, DeltaQuery, GraphClient, MessageData, Reads, Select
+from flask_ms365.graph.client import FILTERED
+from flask_ms365.graph.download import PERMANENT
+from flask_ms365.graph.http import TOO_LARGE
+from flask_ms365.models.mail import PAGE_SIZE, Folder
+from flask_ms365.sync.plan import FolderRef, may_have_files, merge, to_read_in_full
+from flask_ms365.words import Words
+
+_ATTEMPTS = 2  # a page that does not come twice is asked for in halves
+_GOOD_PAGES = 5  # after so many the size doubles again
+_SLIM_PAGE = 1000
+# clocks differ, and mail may be told a little late
+_OVERLAP = timedelta(hours=1)
+
+
+@dataclass(kw_only=True)
+class Fetched:
+    """A page, with what else can be asked for it before the database is."""
+
+    items: Mapping[str, MessageData]
+    next_link: str | None = field(repr=False)
+    delta_link: str | None = field(repr=False)
+    has_immutable_ids: bool
+    in_full: Reads[MessageData] = field(default_factory=Reads)
+    attachments: Reads[list[AttachmentData]] = field(default_factory=Reads)
+
+
+class Reading:
+    """The main reading: from where the folder's cursor stands to the end of the round."""
+
+    # the column that keeps its place
+    link_name = "next_link"
+
+    def __init__(self, graph: GraphClient, folder: Folder) -> None:
+        self._graph = graph
+        self.folder = folder
+        self.ref = FolderRef(id=folder.id, is_selected=True, since=folder.since)
+        self.is_full = folder.delta_link is None
+        # whether nothing of the folder was ever read, and so everything on a page is new
+        self.is_first = self.is_full and folder.round == 1
+        self.keeps_sightings = self.is_full and folder.round > 1
+        # whether even a single message does not come
+        self.is_stuck = False
+        self._page_size = folder.page_size
+        self._good_pages = 0
+        self._began = time.monotonic()
+
+    def fetch(self) -> Iterator[Fetched]:
+        """Yield the pages; raise a :exc:`~flask_ms365.errors.GraphError`."""
+        link, seen = self._link(), set()
+        while True:
+            page = self._page(link)
+            link = page.next_link
+            if (not link and not page.delta_link) or link in seen:
+                raise Unavailable(Words("Microsoft Graph sent a page that leads nowhere."), code="brokenPaging")
+            seen.add(link)
+            yield self._completed(page)
+            if page.delta_link:
+                return
+
+    def moved(self, fetched: Fetched, now: datetime) -> dict[str, Any]:
+        """Return the columns of the folder that change with a page that was stored."""
+        folder = self.folder
+        values: dict[str, Any] = {"next_link": fetched.next_link, "error_code": None}
+        values |= {"since": folder.since, "page_size": self._page_size, "bodies_apart": folder.bodies_apart}
+        if self.is_full:
+            values |= self._progress(fetched, now)
+        if fetched.delta_link:
+            values |= {"delta_link": fetched.delta_link, "synced_at": now}
+            values |= {"fresh_link": None, "checked_at": now} if self.is_full else {}
+        return values
+
+    def _progress(self, fetched: Fetched, now: datetime) -> dict[str, Any]:
+        folder, passed = self.folder, time.monotonic()
+        folder.began_at = folder.began_at or now
+        folder.read_count += len(fetched.items)
+        folder.read_seconds += passed - self._began
+        self._began = passed
+        received = [item.received_date_time for item in fetched.items.values() if item.received_date_time]
+        folder.oldest_at = min([folder.oldest_at, *received] if folder.oldest_at else received, default=None)
+        return {name: getattr(folder, name) for name in ("began_at", "read_count", "read_seconds", "oldest_at")}
+
+    def _link(self) -> str | None:
+        return self.folder.next_link or self.folder.delta_link
+
+    def _query(self) -> DeltaQuery:
+        """Return what to begin with: the newest mail first, and mail that is too old not at all where that serves."""
+        received_since = self._filter()
+        select = Select.WITHOUT_BODY if self.folder.bodies_apart else Select.ALL
+        return DeltaQuery(select=select, received_since=received_since, newest_first=True)
+
+    def _filter(self) -> datetime | None:
+        folder, safe = self.folder, FILTERED * 9 // 10
+        if folder.since is None:
+            return None
+        if folder.total_count <= safe or not self._graph.has_more_than(safe, folder.graph_id, folder.since):
+            return folder.since
+        # all of it has to be read, but bodies only of what is wanted
+        if not self._graph.has_more_than(folder.total_count // 2, folder.graph_id, folder.since):
+            folder.bodies_apart = True
+        return None
+
+    def _page(self, link: str | None) -> DeltaPage:
+        query = self._query() if link is None else DeltaQuery()
+        while True:
+            try:
+                page = self._graph.delta(
+                    self.folder.graph_id, link, query=query, page_size=self._page_size, attempts=_ATTEMPTS
+                )
+            except Unavailable as exc:
+                self._shrink(exc)
+            else:
+                self._grow()
+                return page
+
+    def _shrink(self, trouble: Unavailable) -> None:
+        """Ask for half as many; raise where the page's size is not what is wrong, or cannot get smaller."""
+        is_size = trouble.status in (503, 504) or trouble.code in (TOO_LARGE, *PERMANENT)
+        if not is_size or trouble.retry_after:
+            raise trouble
+        if self._page_size == 1:
+            self.is_stuck = True
+            raise trouble
+        self._page_size //= 2
+        self._good_pages = 0
+
+    def _grow(self) -> None:
+        self._good_pages += 1
+        if self._good_pages % _GOOD_PAGES == 0:
+            self._page_size = min(self._page_size * 2, PAGE_SIZE)
+
+    def _completed(self, page: DeltaPage) -> Fetched:
+        fetched = Fetched(
+            items=merge(page.value),
+            next_link=page.next_link,
+            delta_link=page.delta_link,
+            has_immutable_ids=page.has_immutable_ids,
+        )
+        if self.is_first:
+            self._ask_ahead(fetched)
+        return fetched
+
+    def _ask_ahead(self, fetched: Fetched) -> None:
+        """Ask for what a page of new messages leaves open, while others are being stored."""
+        incomplete = to_read_in_full(fetched.items, {}, self.ref)
+        if incomplete:
+            fetched.in_full = self._graph.messages(incomplete)
+        items = {**fetched.items, **fetched.in_full.found}
+        with_files = [key for key, item in items.items() if item.removed is None and may_have_files(item)]
+        if with_files:
+            fetched.attachments = self._graph.attachments(with_files)
+
+
+class FreshReading(Reading):
+    """What came since a long main reading began: a delta of its own, with a filter."""
+
+    link_name = "fresh_link"
+
+    def __init__(self, graph: GraphClient, folder: Folder) -> None:
+        super().__init__(graph, folder)
+        self.keeps_sightings = False
+
+    def moved(self, fetched: Fetched, now: datetime) -> dict[str, Any]:
+        return {"fresh_link": fetched.delta_link} if fetched.delta_link else {}
+
+    def _link(self) -> str | None:
+        return self.folder.fresh_link
+
+    def _query(self) -> DeltaQuery:
+        began_at = self.folder.began_at
+        return DeltaQuery(received_since=began_at - _OVERLAP if began_at else None, newest_first=True)
+
+
+class Comparison(Reading):
+    """All that Graph lists, with no more than what shows whether our rows say the same."""
+
+    link_name = "check_link"
+
+    def __init__(self, graph: GraphClient, folder: Folder) -> None:
+        super().__init__(graph, folder)
+        self.is_first = False
+        self.keeps_sightings = True
+        self._page_size = _SLIM_PAGE
+
+    def moved(self, fetched: Fetched, now: datetime) -> dict[str, Any]:
+        return {"check_link": fetched.next_link} | ({"checked_at": now} if fetched.delta_link else {})
+
+    def _link(self) -> str | None:
+        return self.folder.check_link
+
+    def _query(self) -> DeltaQuery:
+        return DeltaQuery(select=Select.SLIM)
+
+    def _grow(self) -> None:
+        pass  # a smaller page is no harm to a reading that nobody waits for

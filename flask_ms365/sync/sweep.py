@@ -1,0 +1,48 @@
+"""Confirm, one by one, what a full reading did not meet: gone, moved, or there after all."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask_ms365.models import Folder
+from flask_ms365.sync.page import Page
+from flask_ms365.sync.resolve import Resolver
+from flask_ms365.sync.store import Store
+
+_log = logging.getLogger(__name__)
+
+# what a folder's ``doubt`` says
+ASKED, BELIEVED = "asked", "believed"
+
+_AT_ONCE = 200  # messages that are confirmed and written together
+_MANY = 10  # messages that do not all vanish without somebody being asked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """Sweeps folders of one run over one mailbox."""
+
+    store: Store
+    resolver: Resolver
+    write: Callable[[Page], None]
+
+    def unseen(self, folder: Folder) -> str | None:
+        """Confirm what was not met; return the folder's doubt: empty after full is a question, and not an order."""
+        if folder.doubt != BELIEVED and self.store.is_emptied(folder.id, _MANY):
+            _log.warning("folder.emptied", extra={"event": "folder.emptied", "folder_id": folder.id})
+            return ASKED
+        self._confirm(folder)
+        return None
+
+    def follow(self, folder: Folder) -> None:
+        """Follow the messages of a folder that is no longer listed. Some may be there still: lists can have gaps."""
+        self._confirm(folder, unlisted=folder.graph_id)
+
+    def _confirm(self, folder: Folder, *, unlisted: str = "") -> None:
+        after = 0
+        while rows := self.store.unseen(folder.id, after=after, limit=_AT_ONCE):
+            after = rows[-1][0]
+            ids = [graph_id for _, graph_id in rows]
+            self.write(self.resolver.whereabouts(ids, folder.id, unlisted=unlisted))

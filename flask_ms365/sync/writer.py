@@ -1,0 +1,75 @@
+"""Write pages around what cannot be written: one message must not be in the way of all that follow it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+
+from flask import Flask
+from sqlalchemy.exc import DBAPIError
+
+from flask_ms365.graph.types import AttachmentData
+from flask_ms365.signals import message_synced
+from flask_ms365.sync.page import Aside, HandlerFailed, Page
+from flask_ms365.sync.plan import Write
+from flask_ms365.sync.refused import is_refused_value
+from flask_ms365.sync.report import RunReport
+from flask_ms365.sync.store import Store
+
+# why a message was set aside that Graph gave us
+REFUSED, HANDLER_FAILED = "refusedByDatabase", "handlerFailed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writer:
+    """Writes the pages of one run, counts them, and tells the host's signals once they are committed."""
+
+    app: Flask
+    store: Store
+    report: RunReport
+    aside: Callable[[Write, str], Aside]
+
+    def write(self, page: Page) -> None:
+        """Store a page; set aside what the database refuses, or what a handler failed over time and again."""
+        try:
+            changes, told = self.store.write(page)
+        except HandlerFailed as exc:
+            if not self.store.is_careful:
+                raise
+            self.write(self._without(page, exc.graph_id, HANDLER_FAILED))
+            return
+        except DBAPIError as exc:
+            if not page.writes or not is_refused_value(exc):
+                raise
+            self._write_halves(page)
+            return
+        self.report.pages += 1
+        self.report.changes += changes
+        self.report.set_aside += len(page.set_aside)
+        for message_id, change in told:
+            message_synced.send(self.app, message_id=message_id, change=change)
+
+    def _write_halves(self, page: Page) -> None:
+        """Store a page in two parts, the cursor with the last, down to the one message that is refused."""
+        if len(page.writes) == 1:
+            self.write(self._without(page, page.writes[0].graph_id, REFUSED))
+            return
+        middle = len(page.writes) // 2
+        first, second = page.writes[:middle], page.writes[middle:]
+        self.write(Page(writes=first, attachments=_of(page, {write.graph_id for write in first})))
+        self.write(replace(page, writes=second, attachments=_of(page, {write.graph_id for write in second})))
+
+    def _without(self, page: Page, graph_id: str, code: str) -> Page:
+        rest = [write for write in page.writes if write.graph_id != graph_id]
+        refused = next(write for write in page.writes if write.graph_id == graph_id)
+        return replace(
+            page,
+            writes=rest,
+            attachments=_of(page, {write.graph_id for write in rest}),
+            set_aside=[*page.set_aside, self.aside(refused, code)],
+            taken_back=[key for key in page.taken_back if key != graph_id],
+        )
+
+
+def _of(page: Page, graph_ids: Collection[str]) -> dict[str, Sequence[AttachmentData]]:
+    return {key: items for key, items in page.attachments.items() if key in graph_ids}
