@@ -14,6 +14,7 @@ class Ids:
         digest = hashlib.sha512(seed.encode()).digest()
         self._filler = urlsafe_b64encode(digest * 2).decode().rstrip("=")
         self._counter = itertools.count(1)
+        self._others: set[str] = set()
 
     def message(self) -> str:
         """An id that stays when the message moves (IdType="ImmutableId")."""
@@ -36,9 +37,16 @@ class Ids:
         """A new version of an item."""
         return f"CQAAABYAAAA{self._filler[:21]}{self._next()[4:]}"
 
+    def adopt(self, item_id: str) -> str:
+        """Take an id of a test's own for one of this mailbox."""
+        self._others.add(item_id)
+        return item_id
+
     def is_ours(self, item_id: str) -> bool:
         """Whether this mailbox could have given out the id: anything else is malformed to Exchange."""
-        return item_id.startswith((f"AAkALgAAAAAA{self._filler[:64]}", f"AAMkAD{self._filler[:90]}"))
+        return item_id in self._others or item_id.startswith(
+            (f"AAkALgAAAAAA{self._filler[:64]}", f"AAMkAD{self._filler[:90]}")
+        )
 
     def _next(self) -> str:
         return urlsafe_b64encode(next(self._counter).to_bytes(9, "big")).decode()

@@ -206,7 +206,7 @@ class Store:
     ) -> str:
         now = self._clock()
         message = Message(
-            id=message_id or self._ids.message(),
+            id=self._ids.adopt(message_id) if message_id else self._ids.message(),
             movable_id=self._ids.movable(),
             folder_id=folder_id,
             conversation_id=self._ids.conversation(mail.thread),

@@ -38,7 +38,10 @@ def test_a_message_may_be_of_any_year(desk: Desk, me: Graph, year: int) -> None:
 def test_an_id_may_be_of_any_length_and_letters(desk: Desk, me: Graph, message_id: str) -> None:
     desk.box.deliver(subject="Odd", message_id=message_id)
     assert me.get(DELTA, Prefer=IMMUTABLE).json()["value"][0]["id"] == message_id
-    assert me.get(f"/me/messages/{quote(message_id, safe='')}", Prefer=IMMUTABLE).json()["subject"] == "Odd"
+    path = f"/me/messages/{quote(message_id, safe='')}"
+    assert me.get(path, Prefer=IMMUTABLE).json()["subject"] == "Odd"
+    desk.box.delete(message_id)
+    assert graph_error_of(me.get(path)) == (404, "ErrorItemNotFound")
 
 
 def test_a_subject_may_hold_what_no_database_takes(desk: Desk, me: Graph) -> None:
