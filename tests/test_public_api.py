@@ -93,8 +93,8 @@ TABLES = {
     "Message": "id mailbox_id folder_id graph_id internet_message_id conversation_id subject from_name from_address "
     "sender_name sender_address recipients received_at sent_at is_read is_draft importance flag_status categories "
     "has_attachments preview body_content_type body change_key removed_at web_link",
-    "Attachment": "id message_id graph_id name content_type size kind is_inline content_id",
-    "AttachmentContent": "attachment_id stored_at content",
+    "Attachment": "id message_id graph_id name content_type size kind is_inline content_id content_stored_at",
+    "AttachmentContent": "attachment_id content",
     "SyncRun": "id mailbox_id",
     "AuditEvent": "id",
     "OAuthFlow": "id",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Row, delete, insert, or_, select, update
+from sqlalchemy import Row, insert, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_ms365.errors import GraphError, Throttled, Unauthorized
@@ -74,7 +74,7 @@ class MissingContents:
         return megabytes * 1024 * 1024
 
     def _missing(self, mailbox_id: int, limit: int) -> list[Row[Any]]:
-        rows = list(self.session.execute(missing(mailbox_id, limit, self.clock()).limit(_AT_ONCE)))
+        rows = list(self.session.execute(select_missing(mailbox_id, limit, self.clock()).limit(_AT_ONCE)))
         self.session.commit()  # no transaction is open while Graph is asked
         return rows
 
@@ -96,14 +96,10 @@ class MissingContents:
     def _write(self, attachment_id: int, lease: Lease, content: bytes) -> None:
         with write_transaction(self.session):
             self._hold(lease)
-            good = update(Attachment).where(Attachment.id == attachment_id)
-            if not rows_changed(self.session, good.values(content_error=None, content_retry_at=None)):
-                return  # gone while it was fetched
-            rows_changed(
-                self.session, delete(AttachmentContent).where(AttachmentContent.attachment_id == attachment_id)
-            )
-            values = {"attachment_id": attachment_id, "stored_at": self.clock(), "content": content}
-            self.session.execute(insert(AttachmentContent).values(values))
+            stored = {"content_stored_at": self.clock(), "content_error": None, "content_retry_at": None}
+            missing = (Attachment.id == attachment_id, Attachment.content_stored_at.is_(None))
+            if rows_changed(self.session, update(Attachment).where(*missing).values(stored)):  # it may be gone by now
+                self.session.execute(insert(AttachmentContent).values(attachment_id=attachment_id, content=content))
 
     def _note(self, row: Row[Any], lease: Lease, code: str) -> None:
         attempts = ATTEMPTS if code in _FINAL else row.content_attempts + 1
@@ -119,15 +115,15 @@ class MissingContents:
         self.toggle.check()
 
 
-def missing(mailbox_id: int, limit: int, now: datetime) -> Any:
+def select_missing(mailbox_id: int, limit: int, now: datetime) -> Any:
     """Select the attachments that should be stored and can be tried now, those that wait longest first."""
-    statement = (
-        select(Attachment.id, Attachment.graph_id, Attachment.content_attempts, Message.graph_id.label("message_id"))
+    columns = (Attachment.id, Attachment.graph_id, Attachment.content_attempts, Message.graph_id.label("message_id"))
+    return (
+        select(*columns)
         .join(Message, Message.id == Attachment.message_id)
-        .outerjoin(AttachmentContent, AttachmentContent.attachment_id == Attachment.id)
-        .where(Message.mailbox_id == mailbox_id, Message.removed_at.is_(None))
-        .where(AttachmentContent.attachment_id.is_(None), Attachment.kind != "reference", Attachment.size <= limit)
-        .where(Attachment.content_attempts < ATTEMPTS)
+        .where(Attachment.mailbox_id == mailbox_id, Attachment.content_stored_at.is_(None))
+        .where(Attachment.kind != "reference", Attachment.size <= limit, Attachment.content_attempts < ATTEMPTS)
         .where(or_(Attachment.content_retry_at.is_(None), Attachment.content_retry_at <= now))
+        .where(Message.removed_at.is_(None))
+        .order_by(Attachment.id)
     )
-    return statement.order_by(Attachment.id)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from sqlalchemy import ForeignKey, LargeBinary
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped, mapped_column
@@ -23,5 +21,4 @@ class AttachmentContent(Base):
     __tablename__ = "ms365_attachment_content"
 
     attachment_id: Mapped[int] = mapped_column(ForeignKey("ms365_attachment.id", ondelete="CASCADE"), primary_key=True)
-    stored_at: Mapped[datetime]
     content: Mapped[bytes] = mapped_column(_LongBinary, deferred=True)

@@ -251,7 +251,7 @@ def test_a_mailbox_stores_its_own_only(storing: Kept) -> None:
     storing.deliver(SMALL)
     with storing.host.app.app_context():
         counts = [
-            len(storing.session.execute(missing.missing(mailbox_id, MB, storing.now())).all())
+            len(storing.session.execute(missing.select_missing(mailbox_id, MB, storing.now())).all())
             for mailbox_id in (storing.mailbox_id(), storing.mailbox_id() + 1)
         ]
     assert counts == [1, 0]
