@@ -18,6 +18,8 @@ T = TypeVar("T")
 _PAIR = rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 _ESCAPE = re.compile(rb"\\\\|" + _PAIR + rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|(\\u0000)")
 
+_SEVENTH_DECIMAL = re.compile(rb"(\.\d{6})\d+")
+
 
 def decode(body: bytes, kind: type[T]) -> T:
     """Return ``body`` as ``kind``; NUL is dropped and lone surrogates become U+FFFD.
@@ -58,14 +60,15 @@ def _decode_odd(body: bytes, kind: type[T]) -> T:
 def _sensible(message: bytes) -> Raw:
     """Return a message in JSON where each property that does not fit is null."""
     properties = msgspec.json.decode(message, type=dict[str, Raw])
-    return Raw(
-        msgspec.json.encode(
-            {
-                name: value if name == "id" or _fits(msgspec.json.encode({"id": "", name: value})) else None
-                for name, value in properties.items()
-            }
-        )
-    )
+    return Raw(msgspec.json.encode({name: _sense(name, value) for name, value in properties.items()}))
+
+
+def _sense(name: str, value: Raw) -> Raw | None:
+    # the last moment of .NET's calendar has seven decimals, which would be rounded to the year 10000
+    for candidate in (value, Raw(_SEVENTH_DECIMAL.sub(rb"\1", bytes(value)))):
+        if name == "id" or _fits(msgspec.json.encode({"id": "", name: candidate})):
+            return candidate
+    return None
 
 
 def _fits(message: bytes) -> bool:

@@ -102,7 +102,13 @@ def test_a_message_without_an_id_is_left_out_of_its_page(message: dict[str, Any]
 
 @pytest.mark.parametrize(
     "date",
-    ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-09-01T08:15:30.9356913Z", "2026-09-01T13:45:30+05:30"],
+    [
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+        "9999-12-31T23:59:59.9999999Z",
+        "2026-09-01T08:15:30.9356913Z",
+        "2026-09-01T13:45:30+05:30",
+    ],
 )
 def test_dates_are_read_in_every_form_that_was_seen(date: str) -> None:
     body = json.dumps({"value": [{"id": "m", "receivedDateTime": date}]}).encode()
