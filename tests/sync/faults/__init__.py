@@ -1,0 +1,1 @@
+"""What Graph does to those who read it: the faults that are known, one module per kind."""
