@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import Row, false, insert, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.sql import ColumnElement
 
 from flask_ms365.errors import GraphError, Throttled, Unauthorized
-from flask_ms365.models import Attachment, AttachmentContent, Message, write_transaction
+from flask_ms365.models import Attachment, AttachmentContent, Mailbox, Message, write_transaction
 from flask_ms365.models.base import AnySession, rows_changed
 from flask_ms365.settings.service import Settings
 from flask_ms365.sync.lease import Lease, renew, shared_now
@@ -31,7 +32,7 @@ _log = logging.getLogger(__name__)
 ATTEMPTS = 8  # over about two days
 _BACKOFF_BASE, _BACKOFF_CAP = 600.0, 86400.0
 _AT_ONCE = 50
-_A_WHILE = 60.0  # seconds of a run: other mailboxes wait
+_A_WHILE = 20.0  # seconds of a run: other mailboxes wait
 _FAILURES = 3  # of one run: then it is Microsoft rather than the attachments
 # asked again, these answer the same
 _FINAL = {"tooLarge", "ErrorCannotOpenFileAttachment", "ErrorCorruptData"}
@@ -66,6 +67,11 @@ class MissingContents:
             if failures == _FAILURES:
                 return False
         return len(missing) == _AT_ONCE
+
+    def lacking(self) -> ColumnElement[bool]:
+        """Return the condition on :class:`Mailbox` that a run has contents to store; it is false where none are."""
+        limit = self._limit()
+        return select_missing(Mailbox.id, limit, self.clock()).order_by(None).exists() if limit else false()
 
     def _limit(self) -> int:
         """Return the largest size in bytes that is stored."""
@@ -115,7 +121,7 @@ class MissingContents:
         self.toggle.check()
 
 
-def select_missing(mailbox_id: int, limit: int, now: datetime) -> Any:
+def select_missing(mailbox_id: Any, limit: int, now: datetime) -> Any:
     """Select the attachments that should be stored and can be tried now, those that wait longest first."""
     columns = (Attachment.id, Attachment.graph_id, Attachment.content_attempts, Message.graph_id.label("message_id"))
     return (

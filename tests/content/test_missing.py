@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import event, update
+from sqlalchemy import event, select, update
 
 from flask_ms365.content import missing
 from flask_ms365.errors import LeaseLost, SyncSwitchedOff, Throttled
-from flask_ms365.models import Attachment, Message
+from flask_ms365.models import Attachment, Mailbox, Message
 from flask_ms365.sync.lease import take_away
 from tests.conftest import Clock
 from tests.content.conftest import File, Kept
@@ -255,3 +255,19 @@ def test_a_mailbox_stores_its_own_only(storing: Kept) -> None:
             for mailbox_id in (storing.mailbox_id(), storing.mailbox_id() + 1)
         ]
     assert counts == [1, 0]
+
+
+def test_it_can_be_asked_which_mailboxes_lack_contents(kept_anywhere: Kept) -> None:
+    kept_anywhere.deliver(SMALL, LARGE)
+
+    def lacking() -> list[int]:
+        with kept_anywhere.host.app.app_context():
+            condition = kept_anywhere.state.missing_contents.lacking()
+            return list(kept_anywhere.session.scalars(select(Mailbox.id).where(condition)))
+
+    found = [lacking()]
+    kept_anywhere.policy(1)
+    found.append(lacking())
+    kept_anywhere.fetch()
+    found.append(lacking())
+    assert [len(each) for each in found] == [0, 1, 0]
