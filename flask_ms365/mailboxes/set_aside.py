@@ -23,11 +23,12 @@ _REASONS = {
     "handlerFailed": Words("This app failed when it handled it. The log has the details."),
     "idTooLong": Words("Microsoft gave it an ID that is too long to be stored."),
 }
+_UNKNOWN = Words("Microsoft answered with an error.")
 
 
 def reason(code: str) -> Words:
     """Return what ``code`` means."""
-    return _REASONS.get(code) or Words("Microsoft answered %(code)s.", code=code)
+    return _REASONS.get(code, _UNKNOWN)
 
 
 def count_set_aside(session: AnySession, mailbox_ids: Sequence[int]) -> dict[int, int]:

@@ -38,6 +38,7 @@ WORDS: dict[str, tuple[str, Kind]] = {
 
 _DENIED = Words("Microsoft does not let this app read it.")
 _ABSENT = Words("Microsoft listed it, and then did not find it.")
+_UNKNOWN = Words("Microsoft answered with an error.")
 _UNREADABLE = {
     "ErrorAccessDenied": _DENIED,
     "accessDenied": _DENIED,
@@ -57,7 +58,7 @@ class Unreadable:
     @property
     def words(self) -> Words:
         """What the code means."""
-        return _UNREADABLE.get(self.code) or Words("Microsoft answered %(code)s.", code=self.code)
+        return _UNREADABLE.get(self.code, _UNKNOWN)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,12 @@ from typing import Any, get_args
 from flask import current_app, render_template
 from flask.typing import ResponseReturnValue
 
+from flask_ms365.mailboxes.doubts import Doubt
+from flask_ms365.mailboxes.progress import Progress as Reading
+from flask_ms365.mailboxes.set_aside import reason
+from flask_ms365.mailboxes.status import MailboxStatus, Unreadable
 from flask_ms365.settings import CATALOG, SettingSpec
-from flask_ms365.web.forms import SettingsForm
+from flask_ms365.web.forms import CsrfForm, SettingsForm
 from flask_ms365.web.problem import not_found
 from flask_ms365.web.setting_fields import Choice, FieldView, StoredSecret
 from flask_ms365.web.setup_steps import Progress, Step
@@ -36,6 +40,25 @@ _STORED_CERTIFICATE = replace(
         ("Expires on", date(2027, 3, 3)),
     ),
 )
+_READING = Reading(is_under_way=True, read=12_400, total=80_000, rate=200.0, oldest=_NOW)
+_LONG = "A folder whose name is longer than what people usually write, and_one_word_that_is_as_long_as_a_sentence"
+_MAILBOX = MailboxStatus(
+    id=1,
+    address="ana@contoso.example",
+    state="syncing",
+    words="Syncing",
+    kind="info",
+    message_count=12_400,
+    progress=_READING,
+    doubts=[Doubt(folder_id=1, name="Inbox", stored=1234), Doubt(folder_id=2, name=_LONG, stored=1)],
+    unreadable=[Unreadable(name="Projects", code="ErrorAccessDenied"), Unreadable(name=_LONG, code="ErrorUnheardOf")],
+    set_aside_count=100,
+    connected_at=_NOW,
+    last_success_at=_NOW,
+    next_due_at=_NOW,
+    error=None,
+    error_code=None,
+)
 
 
 def gallery() -> ResponseReturnValue:
@@ -50,7 +73,16 @@ def gallery() -> ResponseReturnValue:
             Step(number=number, title=f"A step that is {progress}", progress=progress)
             for number, progress in enumerate(get_args(Progress), 1)
         ],
+        form=CsrfForm(),
+        mailbox=_MAILBOX,
+        mailbox_since=replace(_MAILBOX, progress=replace(_READING, total=None)),
+        set_aside=[_set_aside("ErrorCorruptData", "Re: offer", _NOW), _set_aside("ErrorUnheardOf", _LONG, None)],
     )
+
+
+def _set_aside(code: str, subject: str, at: datetime | None) -> dict[str, Any]:
+    why = {"reason": reason(code), "code": code, "attempts": 3}
+    return {"subject": subject, "received_at": at, "next_try_at": at, **why}
 
 
 def _field(spec: SettingSpec, state: str) -> FieldView:

@@ -176,10 +176,10 @@ def test_messages_set_aside_are_listed_with_their_reason(waiting: Waiting, clock
     waiting.set_aside(folder_id, None, code="ErrorNew", next_try_at=clock())
     text = shown(waiting)
     assert "2 messages could not be read or stored. They are tried again, and hold up no others." in text
-    assert "Re: offer" in text
-    assert "Microsoft says that it is damaged. ErrorCorruptData" in text
+    assert "Re: offer Received: 3 Mar 2024, 12:00 UTC" in text
+    assert "Microsoft says that it is damaged.ErrorCorruptData" in text
     assert "(no subject)" in text
-    assert "Microsoft answered ErrorNew." in text
+    assert "Microsoft answered with an error.ErrorNew" in text
     assert "With the next sync" in text
 
 
