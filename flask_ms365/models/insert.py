@@ -23,7 +23,7 @@ class _Insert(NamedTuple):
 
 
 def insert_rows(session: AnySession, table: FromClause, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert ``rows``, which all have the same columns; their values become what the driver takes, in place."""
+    """Insert ``rows``, which all have the same columns, two at least; in place, their values become the driver's."""
     if not rows:
         return
     connection = session.connection()
