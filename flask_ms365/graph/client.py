@@ -126,6 +126,10 @@ class GraphClient:
         Raise :exc:`~flask_ms365.errors.DeltaExpired` when the link is dead.
         """
         url = link or f"{self._folder(folder_id)}/messages/delta?{query.encoded()}"
+        return self.following(url, page_size=page_size, attempts=attempts)
+
+    def following(self, url: str, *, page_size: int, attempts: int = 1) -> DeltaPage:
+        """Return the page of a message delta that a link leads to."""
         headers = {"Prefer": f"{_IMMUTABLE}, odata.maxpagesize={page_size}"}
         answer = self._http.request("GET", url, headers=headers, attempts=attempts)
         page = decode(answer.body, DeltaPage)

@@ -78,7 +78,7 @@ class Tokens:
         for _ in range(_POLLS):
             connection = self._read(connection_id)
             token = self._open(connection, "access_token")
-            if token != rejected and connection.expires_at - self._clock() > _early(connection):
+            if token != rejected and self.is_held(connection):
                 return token
             serves = token != rejected and connection.expires_at > self._clock()
             try:
@@ -93,6 +93,14 @@ class Tokens:
                 return token  # somebody else is refreshing; this one still serves
             self._pause(_POLL)
         raise TokenUnavailable(Words("Another worker is renewing this sign-in. Trying again soon."))
+
+    def is_held(self, connection: Any) -> bool:
+        """Tell whether a row holds a token that is good for a while."""
+        return not connection.is_dead and connection.expires_at - self._clock() > _early(connection)
+
+    def held(self, connection: Any) -> str:
+        """Return the token that a row holds; raise an :exc:`EncryptionError`."""
+        return self._open(connection, "access_token")
 
     def renew(self, connection_id: int, registration: Callable[[], AppRegistration], *, before: datetime) -> None:
         """Renew a pair that is as old as ``before``, unless somebody else does or did; raise as ``access_token`` does.
@@ -170,7 +178,7 @@ class Tokens:
             raise refusal
         return self._open(self._read(connection.id), "access_token")
 
-    def _open(self, connection: Row[Any], name: str) -> str:
+    def _open(self, connection: Any, name: str) -> str:
         return self._keyring.open(getattr(connection, name) or "", _context(_grant(connection), name))
 
     def _write(self, statement: Update) -> bool:
@@ -178,7 +186,7 @@ class Tokens:
             return rows_changed(self._session, statement) == 1
 
 
-def _early(connection: Row[Any]) -> timedelta:
+def _early(connection: Any) -> timedelta:
     """Return how long before its end a token is renewed: not all that were given together at the same moment."""
     later: int = connection.id % 16
     return _EARLY * (1 + later / 16)
@@ -211,7 +219,7 @@ def _update(connection: Row[Any], version: int, owner: str | None = None) -> Upd
     return statement if owner is None else statement.where(Connection.refresh_owner == owner)
 
 
-def _grant(connection: Row[Any]) -> Grant:
+def _grant(connection: Any) -> Grant:
     return connection.user_id, connection.tid, connection.oid
 
 

@@ -7,7 +7,7 @@ alone stores. No transaction is open while it asks Graph what a page leaves open
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from flask import Flask
@@ -20,7 +20,7 @@ from flask_ms365.sync.ahead import FetchAhead
 from flask_ms365.sync.folders import FolderTree
 from flask_ms365.sync.listing import FolderListing
 from flask_ms365.sync.page import Cursor
-from flask_ms365.sync.reading import Comparison, Fetched, FreshReading, Reading
+from flask_ms365.sync.reading import Comparison, Fetched, Following, FreshReading, Reading
 from flask_ms365.sync.report import RunReport
 from flask_ms365.sync.resolve import Resolver
 from flask_ms365.sync.since import has_gap, moved_on
@@ -66,10 +66,11 @@ class MailboxSync:
         self._restarts: Counter[int] = Counter()
         self._fresh_at = clock()
 
-    def run(self, *, folders_age: timedelta) -> None:
+    def run(self, *, folders_age: timedelta, pages: Mapping[int, Following]) -> None:
         """Bring the mailbox up to date, or raise what stopped it; what was stored by then stays.
 
-        ``folders_age`` is how old the list of folders may be.
+        ``folders_age`` is how old the list of folders may be; ``pages`` are those that a look has read, by the row id
+        of the folder.
         """
         self._tree = self._resolver.tree = self._listing.up_to_date(folders_age)
         selected = self._tree.selected
@@ -77,7 +78,7 @@ class MailboxSync:
             self._look_back(folder)
         self._try_again()
         self._read_fresh()
-        self._read(Reading(self._graph, folder) for folder in selected)
+        self._read(Reading(self._graph, folder, pages.get(folder.id)) for folder in selected)
         self._follow_gone()
         self._compare(selected)
 

@@ -48,10 +48,18 @@ def shared_now(session: AnySession, own: datetime) -> datetime:
     return now if now.tzinfo else now.replace(tzinfo=own.tzinfo)
 
 
-def due_mailboxes(session: AnySession, now: datetime, *, limit: int) -> list[int]:
-    """Return the ids of mailboxes that are due and free, longest waiting first."""
-    due = select(Mailbox.id).where(Mailbox.next_due_at <= now, _is_free(now), Mailbox.state.in_(RUNNABLE))
-    return list(session.scalars(due.order_by(Mailbox.next_due_at).limit(limit)))
+def claim_due(session: AnySession, *, owner: str, seconds: int, now: datetime, limit: int) -> list[int]:
+    """Take mailboxes that are due and free, longest waiting first; return the ids of those that were tried.
+
+    Another worker may have been faster with some of them: only rows with ``owner`` are ours.
+    """
+    is_due = (Mailbox.next_due_at <= now, _is_free(now), Mailbox.state.in_(RUNNABLE))
+    with write_transaction(session):
+        due = list(session.scalars(select(Mailbox.id).where(*is_due).order_by(Mailbox.next_due_at).limit(limit)))
+        taken = update(Mailbox).where(Mailbox.id.in_(due), *is_due)
+        until = now + timedelta(seconds=seconds)
+        swapped = taken.values(lease_owner=owner, lease_expires_at=until, lease_epoch=Mailbox.lease_epoch + 1)
+        return due if due and rows_changed(session, swapped) else []
 
 
 def claim(

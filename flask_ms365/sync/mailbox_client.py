@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sqlalchemy import select
 
-from flask_ms365.errors import AppRefused, SignInNeeded
+from flask_ms365.errors import AppRefused, MS365Error, SignInNeeded, TokenUnavailable
 from flask_ms365.identity.app_tokens import AppTokens
 from flask_ms365.identity.clouds import is_same_service
 from flask_ms365.identity.registration import AppRegistration
@@ -56,6 +56,40 @@ class MailboxClients:
 
         owner = _users(name) if mailbox.access == "shared" else "me"
         return self._client(registration, token, owner=owner, is_probe=is_probe, counted=mailbox)
+
+    def held(self, rows: Sequence[Any]) -> dict[int, Callable[[], GraphClient]]:
+        """Return mailbox id -> how to make its client, where a token is at hand: nothing is read or renewed for it.
+
+        ``rows`` hold columns of mailbox and connection. The clients are made by any thread, ask once and do not wait.
+        """
+        try:
+            registration = self.registration()
+            self.session.commit()
+            app_token = (
+                self.app_tokens.token(registration) if any(row.access == "application" for row in rows) else None
+            )
+        except MS365Error:
+            return {}
+        makers = {row.id: partial(self._held, row, registration, app_token) for row in rows}
+        return {row.id: makers[row.id] for row in rows if self._is_held(row, registration, app_token)}
+
+    def _held(self, row: Any, registration: AppRegistration, app_token: str | None) -> GraphClient:
+        is_app = row.access == "application"
+        token = app_token or "" if is_app else self.tokens.held(row)
+
+        def source(rejected: str | None, claims: str) -> str:
+            if rejected is not None:
+                raise TokenUnavailable
+            return token
+
+        owner = "me" if row.access == "sign_in" else _users(row.upn or row.address)
+        return self._client(registration, source, owner=owner, is_probe=True)
+
+    def _is_held(self, row: Any, registration: AppRegistration, app_token: str | None) -> bool:
+        if row.access == "application":
+            return app_token is not None
+        is_ours = row.connection_id is not None and is_same_service(row.authority, registration.authority)
+        return is_ours and self.tokens.is_held(row)
 
     def application(self, name: str, *, is_probe: bool = False) -> GraphClient:
         """Return a client that reads the mailbox of an address or sign-in name with the app's own permission."""

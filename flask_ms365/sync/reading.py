@@ -40,15 +40,25 @@ class Fetched:
     attachments: Reads[list[AttachmentData]] = field(default_factory=Reads)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Following:
+    """A page that was read already, and the cursor that it follows."""
+
+    cursor: str = field(repr=False)
+    page: DeltaPage
+
+
 class Reading:
     """The main reading: from where the folder's cursor stands to the end of the round."""
 
     # the column that keeps its place
     link_name = "next_link"
 
-    def __init__(self, graph: GraphClient, folder: Folder) -> None:
+    def __init__(self, graph: GraphClient, folder: Folder, first: Following | None = None) -> None:
         self._graph = graph
         self.folder = folder
+        # not asked for again, unless another worker has gone on meanwhile
+        self._first = first.page if first and first.cursor == folder.delta_link else None
         self.ref = FolderRef(id=folder.id, is_selected=True, since=folder.since)
         self.is_full = folder.delta_link is None
         # whether nothing of the folder was ever read, and so everything on a page is new
@@ -64,7 +74,7 @@ class Reading:
         """Yield the pages; raise a :exc:`~flask_ms365.errors.GraphError`."""
         link, seen = self._link(), set()
         while True:
-            page = self._page(link)
+            page, self._first = self._first or self._page(link), None
             link = page.next_link
             if (not link and not page.delta_link) or link in seen:
                 raise Unavailable(Words("Microsoft Graph sent a page that leads nowhere."), code="brokenPaging")

@@ -8,10 +8,11 @@ from __future__ import annotations
 import logging
 import random
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask
@@ -38,8 +39,9 @@ from flask_ms365.models import Heartbeat, Mailbox, SyncRun, write_transaction
 from flask_ms365.models.base import AnySession
 from flask_ms365.settings.service import Settings
 from flask_ms365.sync.changes import Change, Handler
-from flask_ms365.sync.lease import DISCONNECTED, Lease, claim, due_mailboxes, release, shared_now
+from flask_ms365.sync.lease import DISCONNECTED, Lease, claim, release, shared_now
 from flask_ms365.sync.mailbox_client import MailboxClients
+from flask_ms365.sync.poll import AT_ONCE, FOLDERS_AGE, Look, Poll
 from flask_ms365.sync.report import Result, RunReport, TickReport
 from flask_ms365.sync.since import since_of
 from flask_ms365.sync.toggle import Toggle
@@ -47,10 +49,12 @@ from flask_ms365.waiting import backoff
 
 if TYPE_CHECKING:
     from flask_ms365.sync.engine import MailboxSync
+    from flask_ms365.sync.reading import Following
 
 _log = logging.getLogger(__name__)
 
-_AT_A_TICK = 100
+_LOOKS = 20  # at a tick, of 500 mailboxes each
+_NO_PAGES: Mapping[int, Following] = MappingProxyType({})
 # so many failed runs, and the next one finds out over which message
 _CAREFUL_AFTER = 2
 _BACKOFF_BASE, _BACKOFF_CAP = 30.0, 3600.0
@@ -96,13 +100,36 @@ class Runner:
         if snapshot.missing_keys:  # told once a tick, not once a mailbox
             _log.error("locked", extra={"event": "locked", "missing_keys": snapshot.missing_keys})
             return TickReport(is_on=True)
-        due = due_mailboxes(self.session, shared_now(self.session, self.clock()), limit=_AT_A_TICK)
-        random.shuffle(due)  # two workers that tick together should not meet at every mailbox
-        runs = [self.run(mailbox_id, only_due=True) for mailbox_id in due if not self.is_stopping()]
+        runs: list[RunReport] = []
+        for _ in range(_LOOKS):
+            looks = self._look()
+            runs += [self._idle(look) for look in looks if look.is_idle]
+            runs += [self._run_after(look) for look in looks if not look.is_idle and not self.is_stopping()]
+            if len(looks) < AT_ONCE or self.is_stopping():
+                break
         return TickReport(is_on=True, runs=[report for report in runs if report.result is not Result.TAKEN])
 
-    def run(self, mailbox_id: int, *, only_due: bool = False) -> RunReport:
-        """Sync one mailbox if the toggle is on and nobody else has it."""
+    def _look(self) -> list[Look]:
+        """Look at what is due; in random order, as two workers that tick together should not meet at every mailbox."""
+        looks = Poll(session=self.session, clients=self.clients, clock=self.clock).due(
+            since=self._since(),
+            next_due_at=shared_now(self.session, self.clock()) + self._interval(),
+            lease_seconds=self._lease_seconds,
+        )
+        random.shuffle(looks)
+        return looks
+
+    def _idle(self, look: Look) -> RunReport:
+        report = RunReport(mailbox_id=look.mailbox_id, address=look.address)
+        signals.run_finished.send(self.app, report=report)
+        return report
+
+    def _run_after(self, look: Look) -> RunReport:
+        """Run a mailbox where a look met something new, unless another worker has it by now."""
+        return self.run(look.mailbox_id, only_due=True, pages=look.pages)
+
+    def run(self, mailbox_id: int, *, only_due: bool = False, pages: Mapping[int, Following] = _NO_PAGES) -> RunReport:
+        """Sync one mailbox if the toggle is on and nobody else has it; ``pages`` are those that a look has read."""
         report = RunReport(mailbox_id=mailbox_id, address=self._address(mailbox_id))
         snapshot = self.settings.read()
         if not snapshot.is_sync_on:
@@ -116,7 +143,7 @@ class Runner:
             report.result = self._why_not(mailbox_id)
             return report
         started_at = self.clock()
-        self._sync(lease, report)
+        self._sync(lease, report, pages, folders_age=FOLDERS_AGE if only_due else timedelta(0))
         self._finish(lease, report, started_at)
         return report
 
@@ -139,15 +166,15 @@ class Runner:
             self.session,
             mailbox_id,
             owner=secrets.token_hex(16),
-            seconds=int(self.app.config["MS365_LEASE_SECONDS"]),
+            seconds=self._lease_seconds,
             now=shared_now(self.session, self.clock()),
             only_due=only_due,
         )
 
-    def _sync(self, lease: Lease, report: RunReport) -> None:
+    def _sync(self, lease: Lease, report: RunReport, pages: Mapping[int, Following], *, folders_age: timedelta) -> None:
         """Run, and turn whatever stopped it into the report's result."""
         try:
-            self._mailbox_sync(lease, report).run(folders_age=timedelta(0))
+            self._mailbox_sync(lease, report).run(folders_age=folders_age, pages=pages)
         except MS365Error as exc:
             report.result = next(result for kind, result in _RESULTS if isinstance(exc, kind))
             report.error = "" if report.result in _INNOCENT else str(exc)
@@ -242,6 +269,10 @@ class Runner:
     def _interval(self) -> timedelta:
         minutes = int(str(self.settings.effective("sync_interval").value))
         return timedelta(minutes=minutes * random.uniform(0.9, 1.1))
+
+    @property
+    def _lease_seconds(self) -> int:
+        return int(self.app.config["MS365_LEASE_SECONDS"])
 
     def _fail_count(self, mailbox_id: int) -> int | None:
         """Return how many runs failed since the last good one; None where the mailbox is gone."""
