@@ -74,8 +74,8 @@ class Json(TypeDecorator[Any]):
         return _as_json
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
-        is_read_by_driver = getattr(dialect, "supports_native_json_deserialization", False)
-        return super().result_processor(dialect, coltype) if is_read_by_driver else _of_json
+        is_read_by_driver = super().result_processor(dialect, coltype) is None
+        return None if is_read_by_driver else _of_json
 
     def coerce_compared_value(self, op: Any, value: Any) -> Any:
         return self.impl_instance.coerce_compared_value(op, value)
