@@ -68,8 +68,8 @@ def deliver(synced: Synced, count: int, folder: str = "inbox", *, first: int = 0
     return [synced.mailbox.deliver(subject=f"{folder} {n}", text="x", folder=folder) for n in numbers]
 
 
-def page(*items: dict[str, Any], next_link: str | None = None, delta_link: str | None = None) -> dict[str, Any]:
-    """Write a page of a message delta."""
+def page(*items: dict[str, Any], next_link: str = "", delta_link: str = "") -> dict[str, Any]:
+    """Write a page of a delta."""
     links = {"@odata.nextLink": next_link, "@odata.deltaLink": delta_link}
     return {"value": list(items), **{name: link for name, link in links.items() if link}}
 

@@ -12,7 +12,7 @@ from flask_ms365 import Change
 from flask_ms365.sync.report import Result
 from tests.conftest import Clock
 from tests.sync.conftest import Synced
-from tests.sync.faults.conftest import TREE, deliver, delta_of, on_sqlite, refusal, rows, set_aside
+from tests.sync.faults.conftest import deliver, delta_of, on_sqlite, page, refusal, rows, set_aside
 
 HTML = {"Content-Type": "text/html"}
 BAD: list[Any] = [
@@ -36,18 +36,33 @@ BAD: list[Any] = [
 
 
 @on_sqlite
-@pytest.mark.parametrize("pattern", ["messages", "folders"])
 @pytest.mark.parametrize(("body", "headers"), BAD)
 def test_answers_that_stay_bad_end_in_a_clear_error_and_cost_no_mail(
-    synced: Synced, clock: Clock, pattern: str, body: object, headers: Mapping[str, str]
+    synced: Synced, clock: Clock, body: object, headers: Mapping[str, str]
 ) -> None:
-    """Fault 50, until they are good again."""
+    """Fault 50, pages of messages, until they are good again."""
+    deliver(synced, 3)
+    synced.sync()
+    synced.mailbox.deliver(subject="New", text="x")
+    synced.simulator.fail_next(delta_of(synced), 200, body, headers, times=None)
+    _fails_and_goes_on(synced, clock)
+
+
+@on_sqlite
+@pytest.mark.parametrize(("body", "headers"), [BAD[0], BAD[2], BAD[7], BAD[8], pytest.param(page(), {}, id="no link")])
+def test_a_tree_that_cannot_be_read_costs_no_folder(
+    synced: Synced, clock: Clock, body: object, headers: Mapping[str, str]
+) -> None:
+    """Fault 50, pages of folders, until they are good again."""
     deliver(synced, 3)
     synced.sync()
     clock.advance(days=1, hours=1)  # the folders are listed again
     synced.mailbox.deliver(subject="New", text="x")
-    synced.simulator.fail_next(TREE if pattern == "folders" else delta_of(synced), 200, body, headers, times=None)
+    synced.simulator.fail_next(r"/mailFolders(/delta)?$", 200, body, headers, times=None)
+    _fails_and_goes_on(synced, clock)
 
+
+def _fails_and_goes_on(synced: Synced, clock: Clock) -> None:
     report = synced.run()
     assert report.result is Result.UNAVAILABLE
     assert report.error
@@ -116,11 +131,9 @@ def test_an_id_that_fits_no_key_is_set_aside_and_in_nobodys_way(synced: Synced, 
 @on_sqlite
 def test_an_id_with_a_slash_is_quoted(synced: Synced) -> None:
     """Fault 50, ids as they once were."""
-    synced.mailbox.deliver(
-        subject="Old", text="x", message_id="AAk/+ =?#%2F&'", attachments=[("a.txt", "text/plain", b"x")]
-    )
+    synced.mailbox.deliver(subject="Old", text="x", message_id="AAk/+=/x", attachments=[("a.txt", "text/plain", b"x")])
     synced.sync()
-    synced.mailbox.update("AAk/+ =?#%2F&'", subject="Old, corrected")
+    synced.mailbox.update("AAk/+=/x", subject="Old, corrected")
     synced.sync()
 
     assert synced.differences() == []

@@ -35,7 +35,8 @@ def test_a_move_keeps_the_row_and_takes_the_new_id(synced: Synced, source: str, 
     assert rows(synced)["1"].id == before["1"].id
     assert rows(synced)["1"].graph_id == moved != one
     assert synced.differences() == []
-    assert [change for subject, change in synced.told if subject == "1"] == [Change.CREATED, Change.MOVED]
+    told = [change for subject, change in synced.told if subject == "1"]
+    assert (told[0], told[-1], told.count(Change.CREATED)) == (Change.CREATED, Change.MOVED, 1)
 
 
 def test_a_move_there_and_back_keeps_the_row(synced: Synced) -> None:
@@ -53,7 +54,7 @@ def test_a_move_there_and_back_keeps_the_row(synced: Synced) -> None:
 
     assert rows(synced)["1"].id == before["1"].id
     assert synced.differences() == []
-    assert {change for _, change in synced.told} <= {Change.CREATED, Change.MOVED, Change.UPDATED}
+    assert [change for _, change in synced.told].count(Change.CREATED) == 1
 
 
 def test_a_move_in_mid_sync_makes_no_doubles(synced: Synced) -> None:

@@ -16,11 +16,11 @@ from tests.sync.faults.conftest import deliver, delta_of, folder_of, on_sqlite
 
 pytestmark = on_sqlite
 
-SHORT = ["0", "0.01", "-5", "Wed, 21 Oct 2015 07:28:00 GMT", "abc", "", "1e-3", None]
+FORMS = ["0", "0.01", "-5", "Wed, 21 Oct 2015 07:28:00 GMT", "abc", "", "1e-3", None]
+SHORT = [*((429, form) for form in FORMS), (503, "0.01"), (503, None), (504, "0.01"), (504, None)]
 
 
-@pytest.mark.parametrize("status", [429, 503, 504])
-@pytest.mark.parametrize("retry_after", SHORT)
+@pytest.mark.parametrize(("status", "retry_after"), SHORT)
 def test_a_short_wait_is_waited_out(synced: Synced, status: int, retry_after: str | None) -> None:
     """Fault 49, each form of Retry-After that is no long wait."""
     deliver(synced, 3)
