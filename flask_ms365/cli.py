@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
+from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy import func, select
 
@@ -21,11 +24,14 @@ from flask_ms365.mailboxes.progress import Progress
 from flask_ms365.mailboxes.status import MailboxStatus, all_statuses
 from flask_ms365.models import Mailbox
 from flask_ms365.settings.commands import settings_cli
+from flask_ms365.signals import message_synced
 from flask_ms365.state import State, current_state
 from flask_ms365.sync.changes import Change
 from flask_ms365.sync.lease import DISCONNECTED
 from flask_ms365.sync.report import RunReport, TickReport
 from flask_ms365.web.audit_words import visible
+
+_TOLD_EVERY = 50  # messages
 
 
 @click.group("ms365")
@@ -53,7 +59,7 @@ def sync(mailbox: str | None, as_json: bool) -> None:
     reports = []
     state.runner.beat()
     if is_on:
-        with click.progressbar(ids, label="Mailboxes", hidden=as_json or not sys.stdout.isatty()) as bar:
+        with _bar(ids, is_shown=not as_json and sys.stdout.isatty()) as bar:
             reports = [state.runner.run(mailbox_id) for mailbox_id in bar]
     if as_json:
         click.echo(json.dumps({"is_on": is_on, "mailboxes": [_report_json(report) for report in reports]}))
@@ -98,6 +104,28 @@ def worker() -> None:
     running.run()
 
 
+@contextmanager
+def _bar(ids: list[int], *, is_shown: bool) -> Iterator[Iterable[int]]:
+    """Yield ``ids`` behind a bar, which counts messages, too: to read a mailbox for the first time takes long."""
+    if not is_shown:
+        yield ids
+        return
+    count = 0
+
+    def tell(_: object, **message: object) -> None:
+        nonlocal count
+        count += 1
+        if count % _TOLD_EVERY == 0:
+            bar.render_progress()
+
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    with (
+        click.progressbar(ids, label="Mailboxes", show_pos=True, item_show_func=lambda _: f"{count:,} messages") as bar,
+        message_synced.connected_to(tell, sender=app),
+    ):
+        yield bar
+
+
 def _mailbox_ids(state: State, address: str | None) -> list[int]:
     is_connected = Mailbox.state.not_in(DISCONNECTED)
     is_wanted = func.lower(Mailbox.address) == address.lower() if address is not None else is_connected
@@ -120,11 +148,12 @@ def _report_json(report: RunReport) -> dict[str, Any]:
 
 def _counts(report: RunReport) -> dict[str, Any]:
     counts = {change.value: report.changes[change] for change in Change}
-    return {"state": str(report.result), "pages": report.pages, **counts}
+    return {"state": str(report.result), "pages": report.pages, **counts, "set_aside": report.set_aside}
 
 
 def _report_line(report: RunReport) -> str:
     counts = ", ".join(f"{report.changes[change]} {change}" for change in Change)
+    counts += f", {report.set_aside} set aside" if report.set_aside else ""
     return f"{report.address}: {report.result} ({counts}){' ' + report.error if report.error else ''}"
 
 

@@ -123,14 +123,15 @@ def readings_of(session: AnySession, mailbox_ids: Sequence[int]) -> dict[int, li
 def measured(readings: Sequence[Reading]) -> Progress:
     """Return how far ``readings`` are together."""
     under_way = [reading.folder for reading in readings if reading.is_under_way]
-    seconds = sum(folder.read_seconds for folder in under_way)
+    # they are read at once, so their rates add up
+    rates = [folder.read_count / folder.read_seconds for folder in under_way if folder.read_seconds]
     totals = [reading.total for reading in readings]
     known = [total for total in totals if total is not None]
     return Progress(
         is_under_way=bool(under_way),
         read=sum(reading.read for reading in readings),
         total=sum(known) if len(known) == len(totals) else None,
-        rate=sum(folder.read_count for folder in under_way) / seconds if seconds else None,
+        rate=sum(rates) if rates else None,
         oldest=min((folder.oldest_at for folder in under_way if folder.oldest_at), default=None),
     )
 

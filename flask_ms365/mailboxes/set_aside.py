@@ -17,6 +17,7 @@ SHOWN = 50
 
 _REASONS = {
     "ErrorCorruptData": Words("Microsoft says that it is damaged."),
+    "ErrorCannotOpenFileAttachment": Words("Microsoft cannot open what is attached to it."),
     "ErrorItemNotFound": Words("Microsoft listed it, and then did not find it."),
     "tooLarge": Words("It is too large."),
     "refusedByDatabase": Words("The database of this app refused it. The log has the details."),

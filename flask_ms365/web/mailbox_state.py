@@ -25,7 +25,11 @@ from flask_ms365.words import Words
 # what a page is told by its address once a button was pressed
 _ANSWERED = {
     "believed": Notice(
-        kind="ok", title=Words("Understood"), text=Words("The next sync marks these messages as removed.")
+        kind="ok",
+        title=Words("Understood"),
+        text=Words(
+            "The next sync asks Microsoft for each of these messages, and marks those as removed that are gone."
+        ),
     ),
     "retried": Notice(
         kind="ok", title=Words("They are tried again"), text=Words("What came of it is told here after the next sync.")

@@ -52,9 +52,10 @@ def test_mail_that_came_meanwhile_does_not_make_it_more_than_all() -> None:
     assert (progress.read, progress.total) == (200, 200)
 
 
-def test_the_rate_is_that_of_the_folders_under_way() -> None:
+def test_the_rates_of_the_folders_under_way_add_up() -> None:
+    """They are read at once, each on a clock of its own."""
     progress = measured([under_way(), under_way(read_count=400), ended(read_count=9000, read_seconds=1.0)])
-    assert progress.rate == 30.0
+    assert progress.rate == 60.0
 
 
 def test_what_is_left_takes_as_long_as_the_rate_says() -> None:

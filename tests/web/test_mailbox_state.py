@@ -129,7 +129,7 @@ def test_a_folder_s_name_is_no_html(waiting: Waiting) -> None:
 
 def test_the_button_keeps_the_answer_and_leads_back(waiting: Waiting) -> None:
     folder_id = waiting.folder("Inbox", doubt="asked")
-    assert "The next sync marks these messages as removed." in press(waiting, believe_path(waiting, folder_id))
+    assert "The next sync asks Microsoft for each of these messages" in press(waiting, believe_path(waiting, folder_id))
     assert (waiting.doubts, waiting.is_due) == (["believed"], True)
     assert waiting.actions == [("mailbox.removal_believed", "ana", ADDRESS)]
 
