@@ -116,7 +116,8 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
     }
     deletion = Deletion(session=session, clock=clock)
     disconnect = Disconnect(app=app, session=session, clock=clock, deletion=deletion)
-    runner = _runner(app, session, settings, clients, host, deletion)
+    missing = MissingContents(session=session, settings=settings, toggle=Toggle(settings), clock=clock)
+    runner = _runner(app, session, settings, clients, missing, host, deletion)
     return State(
         session=session,
         keyring=keyring,
@@ -143,7 +144,7 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
         mailboxes=SystemMailboxes(**connecting),
         disconnect=disconnect,
         contents=Contents(app=app, session=session, clients=clients),
-        missing_contents=MissingContents(session=session, settings=settings, toggle=Toggle(settings), clock=clock),
+        missing_contents=missing,
         runner=runner,
         hook=host.job_hook or hook_from_config(app),
         job=EmailSyncJob(id=JOB_ID, interval=TICK, tick=_tick(app, runner)),
@@ -163,13 +164,20 @@ def _tell_refusal(app: Flask, error: TokenError) -> None:
 
 
 def _runner(
-    app: Flask, session: AnySession, settings: Settings, clients: MailboxClients, host: Host, deletion: Deletion
+    app: Flask,
+    session: AnySession,
+    settings: Settings,
+    clients: MailboxClients,
+    missing: MissingContents,
+    host: Host,
+    deletion: Deletion,
 ) -> Runner:
     return Runner(
         app=app,
         session=session,
         settings=settings,
         clients=clients,
+        missing=missing,
         handlers=host.handlers,
         clock=host.clock,
         chores=[

@@ -27,6 +27,7 @@ from flask_ms365.sync.report import Result
 from flask_ms365.sync.since import has_gap
 
 if TYPE_CHECKING:
+    from flask_ms365.content.missing import MissingContents
     from flask_ms365.graph import GraphClient
     from flask_ms365.sync.reading import Following
 
@@ -99,6 +100,7 @@ class Poll:
 
     session: AnySession
     clients: MailboxClients
+    missing: MissingContents
     clock: Callable[[], datetime]
 
     def due(self, *, since: datetime | None, next_due_at: datetime, lease_seconds: int) -> list[Look]:
@@ -119,7 +121,7 @@ class Poll:
         """Return the mailboxes that were claimed, and mailbox id -> the rows of its folders."""
         aside = exists().where(SetAside.mailbox_id == Mailbox.id, SetAside.next_try_at <= self.clock())
         mailboxes = (
-            select(*_MAILBOX, *_CONNECTION, aside.label("has_aside"))
+            select(*_MAILBOX, *_CONNECTION, aside.label("has_aside"), self.missing.lacking().label("lacks_contents"))
             .outerjoin(Connection, Mailbox.connection_id == Connection.id)
             .where(Mailbox.id.in_(ids), Mailbox.lease_owner == owner)
         )
@@ -152,7 +154,7 @@ class Poll:
         """Return the folders to ask; none where a run is due whatever they answer."""
         now = self.clock()
         is_listed = row.folders_listed_at is not None and now - row.folders_listed_at < LISTED_EVERY
-        if row.has_aside or row.fail_count or not is_listed or not row.folders_link:
+        if row.has_aside or row.lacks_contents or row.fail_count or not is_listed or not row.folders_link:
             return []
         selected: list[Any] = FolderTree(folders).selected
         return selected if all(_is_at_rest(folder, since, now) for folder in selected) else []

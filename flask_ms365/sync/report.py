@@ -44,6 +44,8 @@ class RunReport:
     changes: Counter[Change] = field(default_factory=Counter)
     # messages that could not be read or stored
     set_aside: int = 0
+    # contents of attachments are still to be stored
+    has_more: bool = False
     error: str = ""
     error_code: str = ""
     retry_after: float | None = None

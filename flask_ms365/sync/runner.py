@@ -48,6 +48,8 @@ from flask_ms365.sync.toggle import Toggle
 from flask_ms365.waiting import backoff
 
 if TYPE_CHECKING:
+    from flask_ms365.content.missing import MissingContents
+    from flask_ms365.graph import GraphClient
     from flask_ms365.sync.engine import MailboxSync
     from flask_ms365.sync.reading import Following
 
@@ -85,6 +87,7 @@ class Runner:
     session: AnySession
     settings: Settings
     clients: MailboxClients
+    missing: MissingContents
     handlers: Sequence[Handler]
     clock: Callable[[], datetime]
     # what is due with time rather than with mail; each returns at once where nothing is
@@ -111,7 +114,7 @@ class Runner:
 
     def _look(self) -> list[Look]:
         """Look at what is due; in random order, as two workers that tick together should not meet at every mailbox."""
-        looks = Poll(session=self.session, clients=self.clients, clock=self.clock).due(
+        looks = Poll(session=self.session, clients=self.clients, missing=self.missing, clock=self.clock).due(
             since=self._since(),
             next_due_at=shared_now(self.session, self.clock()) + self._interval(),
             lease_seconds=self._lease_seconds,
@@ -174,7 +177,9 @@ class Runner:
     def _sync(self, lease: Lease, report: RunReport, pages: Mapping[int, Following], *, folders_age: timedelta) -> None:
         """Run, and turn whatever stopped it into the report's result."""
         try:
-            self._mailbox_sync(lease, report).run(folders_age=folders_age, pages=pages)
+            graph = self.clients.of(lease.mailbox_id)
+            self._mailbox_sync(graph, lease, report).run(folders_age=folders_age, pages=pages)
+            report.has_more = self.missing.fetch(lease.mailbox_id, graph, lease, is_stopping=self.is_stopping)
         except MS365Error as exc:
             report.result = next(result for kind, result in _RESULTS if isinstance(exc, kind))
             report.error = "" if report.result in _INNOCENT else str(exc)
@@ -186,13 +191,12 @@ class Runner:
             report.result = Result.FAILED
             report.error = f"{type(exc.__cause__ or exc).__name__} while storing mail; the log has the details."
 
-    def _mailbox_sync(self, lease: Lease, report: RunReport) -> MailboxSync:
+    def _mailbox_sync(self, graph: GraphClient, lease: Lease, report: RunReport) -> MailboxSync:
         # imported late: the engine brings Graph's client, which a process that shows pages never needs
         from flask_ms365.sync.engine import MailboxSync
         from flask_ms365.sync.listing import FolderListing
         from flask_ms365.sync.store import Store
 
-        graph = self.clients.of(lease.mailbox_id)
         store = Store(
             session=self.session,
             lease=lease,
@@ -246,7 +250,8 @@ class Runner:
             return {"next_due_at": now + min(rest, interval)}
         if report.result is Result.DONE:
             success = {"last_success_at": self.clock(), "last_error": None, "last_error_code": None, "fail_count": 0}
-            return {"next_due_at": now + interval, "last_result": str(report.result), **success}
+            rest = timedelta(0) if report.has_more else interval
+            return {"next_due_at": now + rest, "last_result": str(report.result), **success}
         rest = timedelta(
             seconds=max(backoff(fail_count, base=_BACKOFF_BASE, cap=_BACKOFF_CAP), report.retry_after or 0.0)
         )
