@@ -58,7 +58,10 @@ class FolderListing:
 
     def _list_all(self) -> FolderTree:
         """List every folder: a delta does not tell of one that was made anew under the name of a deleted one."""
-        changes, link = self._graph.folder_changes(None)
+        try:
+            changes, link = self._graph.folder_changes(None)
+        except DeltaExpired as exc:  # between two of its pages: the next run lists anew, and nobody need be told
+            raise Unavailable(status=exc.status, code=exc.code) from None
         told = [folder for folder in changes if folder.removed is None]
         listed = {folder.id: folder for folder in [*told, *self._graph.all_folders()] if not folder.is_search}
         before = self._tree()
