@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
 
 import urllib3
+from werkzeug.test import run_wsgi_app
 
 from flask_ms365.simulator import Simulator
 
@@ -109,14 +110,16 @@ class Pool(urllib3.PoolManager):
         **options: Any,
     ) -> urllib3.HTTPResponse:
         self._hooks("before request")
-        answered: list[Any] = []
         # answers of two messages are not worth the zipping
         environ = _environ(method, url, {**headers, "Accept-Encoding": "identity"}, body or b"")
-        content = b"".join(self._application(environ, lambda *given: answered.extend(given) or (lambda _: None)))
+        content, status, fields = run_wsgi_app(self._application, environ, buffered=True)
         self._hooks("after request")
-        status, fields = answered[:2]
         return urllib3.HTTPResponse(
-            io.BytesIO(content), headers=fields, status=int(status[:3]), preload_content=False, request_method=method
+            io.BytesIO(b"".join(content)),
+            headers=dict(fields),
+            status=int(status[:3]),
+            preload_content=False,
+            request_method=method,
         )
 
 
