@@ -25,6 +25,10 @@ _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
 _FOLDER = re.compile(r"/mailFolders/([^/?]+)")
 _SKIP = re.compile(r"skiptoken=(\d+)")
 _ONE = re.compile(r"deltatoken=one(\d+)")
+_HEAD = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+    b'Preference-Applied: IdType="ImmutableId", odata.maxpagesize=200\r\nContent-Length: %d\r\n\r\n'
+)
 _SEND_BUFFER = 4 * 1024 * 1024  # a whole page goes to the kernel in one call
 
 # cursors: after which nothing follows; after which one new message follows, another one for each number
@@ -156,8 +160,7 @@ class Server(asyncio.Protocol):
         origin = f"http://{host[1].decode()}" if host else ""
         pieces = self._mail.answer(target, origin, int(token[1]) if token else 0, body)
         length = sum(map(len, pieces))
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % length
-        return [head + pieces[0], *pieces[1:]]
+        return [_HEAD % length + pieces[0], *pieces[1:]]
 
     def _send(self, pieces: Sequence[bytes]) -> None:
         for piece in pieces:
