@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from sqlalchemy import update
 
 from flask_ms365.mailboxes.doubts import Doubt, believe
 from flask_ms365.mailboxes.status import MailboxStatus, status_of
-from flask_ms365.models import Mailbox
+from flask_ms365.models import Folder, Mailbox, write_transaction
 from tests.conftest import Clock, Host
 from tests.identity.conftest import session_of
+from tests.mailboxes.conftest import ids, tick
 from tests.mailboxes.waiting import ADDRESS, Waiting, waiting_mailbox
+from tests.sync.conftest import Synced
 
 
 @pytest.fixture
@@ -160,3 +163,33 @@ def test_who_answers_at_the_command_line_is_in_the_audit_log(waiting: Waiting) -
     ms365(waiting, "mailboxes", "believe", ADDRESS)
     ((action, actor, _),) = waiting.actions
     assert (action, bool(actor)) == ("mailbox.removal_believed", True)
+
+
+# as the sync asks
+
+
+def test_a_mailbox_that_seems_empty_keeps_its_mail_until_somebody_says_that_it_is(synced: Synced) -> None:
+    """Fault 50, empty after full."""
+    synced.mailbox.deliver_many(12)
+    synced.sync()
+    for message in synced.mailbox.messages():
+        synced.mailbox.delete(message.id)
+    synced.mailbox.expire_cursors()
+    synced.sync()
+    waiting = Waiting(host=synced.host, clock=Clock(), mailbox_id=ids(synced.host)[0])
+    assert (len(synced.subjects()), [doubt.stored for doubt in status(waiting).doubts]) == (12, [12])
+
+    assert answer(waiting) == 1
+    tick(synced.host)
+    assert (synced.subjects(), status(waiting).doubts) == ({}, [])
+
+
+def test_mail_that_is_there_after_all_stays_whatever_was_answered(synced: Synced) -> None:
+    synced.mailbox.deliver_many(12)
+    synced.sync()
+    waiting = Waiting(host=synced.host, clock=Clock(), mailbox_id=ids(synced.host)[0])
+    with synced.host.app.app_context(), write_transaction(synced.session):
+        synced.session.execute(update(Folder).where(Folder.total_count > 0).values(doubt="asked"))
+    assert answer(waiting) == 1
+    tick(synced.host)
+    assert (len(synced.subjects()), status(waiting).doubts) == (12, [])

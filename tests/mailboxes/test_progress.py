@@ -148,3 +148,22 @@ def test_many_mailboxes_take_one_statement(host: Host) -> None:
         found = progress_of(session, listed)
     assert {mailbox_id: progress.total for mailbox_id, progress in found.items()} == {each: each for each in listed}
     assert (len(found), len(seen)) == (20, 1)
+
+
+# as the sync counts
+
+
+def test_a_reading_that_was_stopped_tells_how_far_it_came_and_goes_on_there(synced: Synced) -> None:
+    synced.mailbox.deliver_many(500)
+    runner = synced.host.app.extensions["ms365.state"].runner
+    runner.is_stopping = lambda: bool(synced.told)
+    synced.run()
+    (half,) = progress_in(synced.host, *ids(synced.host)).values()
+    stored = len(synced.subjects())
+    assert (half.is_under_way, half.read, half.total, 0 < stored < 500) == (True, stored, 500, True)
+    assert (bool(half.rate), half.oldest is not None) == (True, True)
+
+    runner.is_stopping = lambda: False
+    synced.sync()
+    (whole,) = progress_in(synced.host, *ids(synced.host)).values()
+    assert (whole.is_under_way, whole.read, whole.total) == (False, 500, 500)
