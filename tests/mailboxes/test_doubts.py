@@ -193,3 +193,15 @@ def test_mail_that_is_there_after_all_stays_whatever_was_answered(synced: Synced
     assert answer(waiting) == 1
     tick(synced.host)
     assert (len(synced.subjects()), status(waiting).doubts) == (12, [])
+
+
+def test_nobody_is_asked_any_more_once_the_mail_is_seen_again(synced: Synced, clock: Clock) -> None:
+    synced.mailbox.deliver_many(12)
+    synced.sync()
+    waiting = Waiting(host=synced.host, clock=clock, mailbox_id=ids(synced.host)[0])
+    with synced.host.app.app_context(), write_transaction(synced.session):
+        synced.session.execute(update(Folder).where(Folder.total_count > 0).values(doubt="asked"))
+    assert len(status(waiting).doubts) == 1
+    clock.advance(days=1, minutes=1)
+    synced.sync()
+    assert (len(synced.subjects()), status(waiting).doubts) == (12, [])
