@@ -31,9 +31,6 @@ _PLAIN = (
 _COLUMNS = tuple(column for _, column in _PLAIN)
 _plain = attrgetter(*(name for name, _ in _PLAIN))
 
-_KINDS = ("to", "cc", "bcc", "reply_to")
-_persons = attrgetter("to_recipients", "cc_recipients", "bcc_recipients", "reply_to")
-
 # no control characters, no spaces: MySQL would not tell an id from the same one with a space after it
 _ID = re.compile(rf"[!-~]{{1,{GRAPH_ID_LENGTH}}}")
 
@@ -59,16 +56,17 @@ def says_only_read_state(item: MessageData) -> bool:
     return named <= {"id", "removed", "is_read", "parent_folder_id"}
 
 
+def may_have_files(has_attachments: object, body: str | None) -> bool:
+    """Tell whether a message may have attachments; ``hasAttachments`` does not count inline ones."""
+    return bool(has_attachments) or "cid:" in (body or "")
+
+
 def message_values(item: MessageData) -> dict[str, Any]:
     """Return the column values of a message in full."""
     values = {column: None if value is UNSET else value for column, value in zip(_COLUMNS, _plain(item), strict=True)}
     values["from_name"], values["from_address"] = _name_and_address(item.sent_from)
     values["sender_name"], values["sender_address"] = _name_and_address(item.sender)
-    values["recipients"] = [
-        {"kind": kind, "name": person.email_address.name, "address": person.email_address.address}
-        for kind, persons in zip(_KINDS, _persons(item), strict=True)
-        for person in persons or ()
-    ]
+    values["recipients"] = _recipients(item)
     values["categories"] = item.categories or []
     values["flag_status"] = item.flag.flag_status if item.flag else None
     values["body_content_type"] = item.body.content_type if item.body else None
@@ -78,3 +76,18 @@ def message_values(item: MessageData) -> dict[str, Any]:
 
 def _name_and_address(person: Person | UnsetType | None) -> tuple[str | None, str | None]:
     return (person.email_address.name, person.email_address.address) if person else (None, None)
+
+
+def _recipients(item: MessageData) -> list[dict[str, str | None]]:
+    kinds = (
+        ("to", item.to_recipients),
+        ("cc", item.cc_recipients),
+        ("bcc", item.bcc_recipients),
+        ("reply_to", item.reply_to),
+    )
+    return [
+        {"kind": kind, "name": person.email_address.name, "address": person.email_address.address}
+        for kind, persons in kinds
+        if persons
+        for person in persons
+    ]
