@@ -40,6 +40,8 @@ def http(simulator: Simulator, waits: list[float]) -> GraphHttp:
     ],
 )
 def test_no_token_is_sent_to_another_host(simulator: Simulator, foreign: str) -> None:
+    """Fault 48."""
+
     def token(rejected: str | None, claims: str) -> str:
         raise AssertionError("the token was asked for")
 
@@ -111,6 +113,7 @@ def test_a_redirect_is_not_followed(http: GraphHttp, simulator: Simulator) -> No
     ],
 )
 def test_retry_after_is_read_in_every_form_that_was_seen(value: str | None, seconds: float | None) -> None:
+    """Fault 49."""
     assert retry_after(value, now=NOW) == seconds
 
 

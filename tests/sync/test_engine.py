@@ -129,6 +129,7 @@ def test_a_dead_cursor_reads_the_folder_again_and_tells_nobody_twice(synced: Syn
     ("status", "code"), [(410, "SyncStateNotFound"), (400, "syncStateNotFound"), (404, "resyncRequired")]
 )
 def test_every_form_of_a_dead_cursor_is_known(synced: Synced, status: int, code: str) -> None:
+    """Fault 44, on the delta link."""
     synced.mailbox.deliver(subject="One", text="x")
     synced.sync()
     synced.mailbox.expire_cursors(status=status, code=code)
@@ -138,6 +139,7 @@ def test_every_form_of_a_dead_cursor_is_known(synced: Synced, status: int, code:
 
 
 def test_a_deleted_folder_takes_only_its_own_mail(synced: Synced) -> None:
+    """Fault 46, between two runs."""
     folder = synced.mailbox.create_folder("Projects")
     stays = synced.mailbox.deliver(subject="Stays", text="x", folder=folder)
     synced.mailbox.deliver(subject="Goes", text="x", folder=folder)
@@ -161,6 +163,7 @@ def test_a_renamed_folder_keeps_its_mail(synced: Synced) -> None:
 
 
 def test_empty_pages_and_repeated_messages_are_harmless(synced: Synced) -> None:
+    """Fault 45."""
     synced.mailbox.empty_pages = 3
     synced.mailbox.duplicates = True
     for number in range(5):
@@ -214,6 +217,7 @@ def test_ids_that_differ_in_letter_case_only_are_two_messages(synced: Synced) ->
 
 
 def test_a_throttled_mailbox_is_released_until_microsoft_said(synced: Synced) -> None:
+    """Fault 49."""
     synced.mailbox.throttle(times=1, retry_after=120)
     assert synced.run().result is Result.THROTTLED
 

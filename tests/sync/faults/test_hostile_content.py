@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from flask_ms365.models import Attachment, Message
 from flask_ms365.simulator import Attachment as Sent
@@ -17,17 +17,29 @@ def _body(synced: Synced, subject: str) -> str:
         return body
 
 
+def _largest_value(synced: Synced) -> int:
+    """Return how many bytes the database takes at once; of those that we test only MariaDB's server has a limit."""
+    with synced.host.app.app_context():
+        if synced.session.get_bind().dialect.name not in ("mysql", "mariadb"):
+            return 2**30
+        return int(synced.session.scalar(text("SELECT @@max_allowed_packet")))
+
+
 def test_a_body_of_30_mb_is_stored_as_it_came(synced: Synced) -> None:
-    """Fault 52, 30 MB of HTML, with neighbours on its page."""
+    """Fault 52, 30 MB of HTML, with neighbours on its page; where no packet may be so large, it is set aside."""
     html = "<p>Grüße 🚲, line after line</p>\r\n" * 850_000
+    size = len(html.encode())
+    assert size > 30_000_000
     synced.mailbox.deliver(subject="Small", text="x")
-    synced.mailbox.deliver(subject="Large", html=html)
+    large = synced.mailbox.deliver(subject="Large", html=html)
     synced.mailbox.deliver(subject="Small too", text="x")
     synced.sync()
 
-    assert len(html.encode()) > 30_000_000
-    assert _body(synced, "Large") == html
-    assert set(rows(synced)) == {"Small", "Large", "Small too"}
+    assert {"Small", "Small too"} <= set(rows(synced))
+    if _largest_value(synced) > 2 * size:
+        assert _body(synced, "Large") == html
+    else:
+        assert set(set_aside(synced)) == {large}
 
 
 def test_a_hundred_thousand_nested_divs_are_stored_as_they_came(synced: Synced) -> None:
