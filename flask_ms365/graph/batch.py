@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from flask_ms365.errors import GraphError, Throttled, Unauthorized, Unavailable
 from flask_ms365.graph.decode import decode
+from flask_ms365.graph.download import PERMANENT
 from flask_ms365.graph.errors_map import graph_error
 from flask_ms365.graph.http import TOO_LARGE, GraphHttp
 from flask_ms365.graph.types import Batch, BatchAnswer
@@ -83,7 +84,10 @@ class BatchReader:
                 try:
                     value = _value(answer, kind, absent)
                 except (Throttled, Unavailable) as error:
-                    troubles[key] = error
+                    if error.code in PERMANENT:  # though it says 500: one that is corrupt must not stop the mailbox
+                        reads.failed[key] = error
+                    else:
+                        troubles[key] = error
                 except GraphError as error:
                     reads.failed[key] = _of_one(error)
                 else:
