@@ -109,6 +109,7 @@ class GraphClient:
         seen: set[str] = set()
         while url:
             page = self._get(_unseen(url, seen), Page[FolderData], "odata.maxpagesize=100")
+            self._check(page)
             changes += page.value
             url = page.next_link
         return changes, page.delta_link or ""
@@ -133,6 +134,7 @@ class GraphClient:
         headers = {"Prefer": f"{_IMMUTABLE}, odata.maxpagesize={page_size}"}
         answer = self._http.request("GET", url, headers=headers, attempts=attempts)
         page = decode(answer.body, DeltaPage)
+        self._check(page)
         page.has_immutable_ids = "immutableid" in answer.applied.lower()
         return page
 
@@ -163,6 +165,12 @@ class GraphClient:
 
     def _folder(self, folder_id: str) -> str:
         return f"{self._root}/mailFolders/{quote(folder_id, safe='')}"
+
+    def _check(self, page: Page[T]) -> None:
+        """Refuse links to another host before anybody keeps them."""
+        for link in (page.next_link, page.delta_link):
+            if link is not None:
+                self._http.check_host(link)
 
     def _pages(self, url: str, kind: type[T]) -> Iterator[T]:
         return self._rest(self._get(url, Page[kind]), kind)  # type: ignore[valid-type]

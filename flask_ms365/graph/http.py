@@ -57,7 +57,7 @@ def new_pool() -> urllib3.PoolManager:
 class Answer(NamedTuple):
     """A good answer: what it holds, and which of our preferences Graph honoured."""
 
-    body: bytes
+    body: bytearray
     applied: str
 
 
@@ -102,7 +102,7 @@ class GraphHttp:
 
         A 401 is answered with a fresh token once; 429 and 5xx are tried again when the wait is short, save by a probe.
         """
-        self._check_host(url)
+        self.check_host(url)
 
         def ask(bearer: Mapping[str, str]) -> Answer:
             self.quota.take(counts)
@@ -116,7 +116,7 @@ class GraphHttp:
 
         What goes wrong before the first byte is met as :meth:`request` meets it.
         """
-        self._check_host(url)
+        self.check_host(url)
 
         def ask(bearer: Mapping[str, str]) -> Download:
             self.quota.take()
@@ -194,22 +194,20 @@ class GraphHttp:
             raise graph_error(response.status, response.headers, content)
         return Answer(content, response.headers.get("Preference-Applied", ""))
 
-    def _check_host(self, url: str) -> None:
+    def check_host(self, url: str) -> None:
         """Refuse a link to anywhere else before the token is attached: next and delta links come from outside."""
         wanted, given = urlsplit(self.origin), urlsplit(url)
         if (given.scheme, given.netloc) != (wanted.scheme, wanted.netloc):
             raise GraphError(Words("A link pointed to another host than Microsoft Graph."), code="foreignLink")
 
 
-def _read(response: urllib3.BaseHTTPResponse) -> bytes:
+def _read(response: urllib3.BaseHTTPResponse) -> bytearray:
     """Return the body, inflated; raise :exc:`Unavailable` where it is larger or slower than any that fits."""
     until = time.monotonic() + _LONGEST_ANSWER
-    parts: list[bytes] = []
-    size = 0
+    content = bytearray()
     while part := response.read1(_A_READ, decode_content=True):
-        parts.append(part)
-        size += len(part)
-        if size > LARGEST_ANSWER or time.monotonic() > until:
+        content += part
+        if len(content) > LARGEST_ANSWER or time.monotonic() > until:
             response.close()
             raise Unavailable(Words("Microsoft Graph sent more than fits."), status=response.status, code=TOO_LARGE)
-    return b"".join(parts)
+    return content

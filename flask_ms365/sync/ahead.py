@@ -11,7 +11,6 @@ from queue import SimpleQueue
 from flask_ms365.graph.quota import AT_ONCE
 from flask_ms365.sync.reading import Fetched, Reading
 
-_SPARE = 2  # pages that wait or are being stored, beside those on their way
 _PATIENCE = 5.0  # seconds that the end of a run waits for requests under way
 
 Outcome = tuple[Reading, Fetched | BaseException]
@@ -25,19 +24,16 @@ class FetchAhead:
         self._context = context
         self._under_way = 0
         self._fetched: SimpleQueue[Outcome] = SimpleQueue()
-        # memory is bounded by pages: a thread asks for one only where there is room
-        self._room = threading.Semaphore(AT_ONCE + _SPARE)
-        self._threads: list[threading.Thread] = []
+        self._threads: dict[threading.Thread, Reading] = {}
         self._is_closed = False
 
     def __iter__(self) -> Iterator[Outcome]:
         self._start()
         while self._under_way:
             reading, outcome = self._fetched.get()
-            if isinstance(outcome, BaseException) or outcome.delta_link:
-                self._under_way -= 1
+            self._under_way -= _is_end(outcome)
             yield reading, outcome
-            self._room.release()
+            reading.room.release()
             self._start()
 
     def add(self, reading: Reading) -> None:
@@ -47,7 +43,8 @@ class FetchAhead:
     def close(self) -> None:
         """Stop fetching; what was fetched and not stored is fetched again by the next run."""
         self._is_closed = True
-        self._room.release(AT_ONCE)
+        for reading in self._threads.values():
+            reading.room.release()
         for thread in self._threads:
             thread.join(_PATIENCE)
 
@@ -56,24 +53,22 @@ class FetchAhead:
             reading = self._waiting.popleft()
             self._under_way += 1
             thread = threading.Thread(target=self._fetch, args=(reading,), name="ms365-fetch", daemon=True)
-            self._threads = [*filter(threading.Thread.is_alive, self._threads), thread]
+            self._threads = {other: its for other, its in self._threads.items() if other.is_alive()}
+            self._threads[thread] = reading
             thread.start()
 
     def _fetch(self, reading: Reading) -> None:
         with self._context():  # a token that Graph refuses is renewed from here
             pages = reading.fetch()
-            while True:
-                self._room.acquire()
-                if self._is_closed:
-                    return
+            outcome: Fetched | BaseException | None = None
+            while not self._is_closed and not _is_end(outcome):
                 try:
-                    page = next(pages)
-                except StopIteration:
-                    self._room.release()
-                    return
+                    outcome = next(pages)
                 except BaseException as exc:  # told where it can be handled
-                    self._fetched.put((reading, exc))
-                    return
-                self._fetched.put((reading, page))
-                if page.delta_link:
-                    return
+                    outcome = exc
+                self._fetched.put((reading, outcome))
+                reading.room.acquire()
+
+
+def _is_end(outcome: Fetched | BaseException | None) -> bool:
+    return isinstance(outcome, BaseException) or (outcome is not None and outcome.delta_link is not None)

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask import Flask
+from sqlalchemy.exc import IntegrityError
 
 from flask_ms365.errors import DeltaExpired, GraphError, NotFound, SyncStopped, Unavailable
 from flask_ms365.graph import GraphClient
@@ -131,8 +133,18 @@ class MailboxSync:
             ahead.close()
 
     def _store_page(self, reading: Reading, fetched: Fetched) -> None:
-        page = self._resolver.page(reading, fetched)
-        folder, values = reading.folder, reading.moved(fetched, self._clock())
+        values = reading.moved(fetched, self._clock())
+        try:
+            self._write_page(reading, fetched, values, is_new=fetched.is_new)
+        except IntegrityError:  # some of it is known: it came from another folder, or came before
+            if not fetched.is_new:
+                raise
+            self._write_page(reading, fetched, values, is_new=False)
+        for name, value in values.items():
+            setattr(reading.folder, name, value)
+
+    def _write_page(self, reading: Reading, fetched: Fetched, values: dict[str, Any], *, is_new: bool) -> None:
+        page, folder = self._resolver.page(reading, fetched, is_new=is_new), reading.folder
         is_end = bool(fetched.delta_link) and reading.keeps_sightings
         if reading.keeps_sightings:
             page.sighted_in, page.sighted = folder.id, [k for k, item in fetched.items.items() if item.removed is None]
@@ -142,8 +154,6 @@ class MailboxSync:
         if is_end:  # the cursor moves last: whoever dies before sweeps again
             values["doubt"] = self._sweep.unseen(folder)
             self._store.begin_again(folder.id, **values)
-        for name, value in values.items():
-            setattr(folder, name, value)
 
     def _recover(self, reading: Reading, trouble: BaseException, ahead: FetchAhead) -> None:
         """Go on after what ended one folder's reading, or raise it where it concerns the mailbox."""

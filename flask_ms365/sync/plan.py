@@ -70,7 +70,6 @@ class Write:
     row_id: int | None
     values: dict[str, Any]
     change: Change | None
-    has_new_files: bool = False
 
 
 # Message-ID, received, sender and size: what a message keeps when its id changes
@@ -182,34 +181,20 @@ def _arrival(item: MessageData, known: Known | None, folder: FolderRef) -> Write
         return Write(graph_id=item.id, row_id=known.id, values=values, change=change)
     if item.id != known.graph_id:
         values["graph_id"] = item.id
-    return Write(
-        graph_id=item.id,
-        row_id=known.id,
-        values=message_values(item) | values,
-        change=change,
-        has_new_files=item.change_key != known.change_key,
-    )
+    return Write(graph_id=item.id, row_id=known.id, values=message_values(item) | values, change=change)
 
 
 def _creation(item: MessageData, folder: FolderRef) -> Write:
     values = message_values(item)
     values["folder_id"] = folder.id
     values |= _BACK
-    return Write(
-        graph_id=item.id, row_id=None, values=values, change=Change.CREATED, has_new_files=may_have_files(item)
-    )
+    return Write(graph_id=item.id, row_id=None, values=values, change=Change.CREATED)
 
 
 def is_too_old(item: MessageData, folder: FolderRef) -> bool:
     """Tell whether a message is older than what is read of its folder; without a date of its own it is not."""
     received_at = item.received_date_time
     return folder.since is not None and isinstance(received_at, datetime) and received_at < folder.since
-
-
-def may_have_files(item: MessageData) -> bool:
-    """Tell whether a message may have attachments; ``hasAttachments`` does not count inline ones."""
-    content = item.body.content if item.body else None
-    return bool(item.has_attachments) or "cid:" in (content or "")
 
 
 def _says_enough(item: MessageData, known: Known | None, folder: FolderRef) -> bool:

@@ -6,8 +6,9 @@ a long main reading is under way; and the *comparison*, which once a day holds w
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +19,8 @@ from flask_ms365.graph.client import FILTERED
 from flask_ms365.graph.download import PERMANENT
 from flask_ms365.graph.http import TOO_LARGE
 from flask_ms365.models.mail import PAGE_SIZE, Folder
-from flask_ms365.sync.plan import FolderRef, may_have_files, merge, to_read_in_full
+from flask_ms365.sync.plan import FolderRef, merge, to_read_in_full
+from flask_ms365.sync.rows import is_storable_id, may_have_files
 from flask_ms365.words import Words
 
 _ATTEMPTS = 2  # a page that does not come twice is asked for in halves
@@ -36,8 +38,18 @@ class Fetched:
     next_link: str | None = field(repr=False)
     delta_link: str | None = field(repr=False)
     has_immutable_ids: bool
+    # ids that no database can keep apart
+    unstorable: Sequence[str] = ()
+    # whether the rest was asked for, too
+    is_completed: bool = False
     in_full: Reads[MessageData] = field(default_factory=Reads)
     attachments: Reads[list[AttachmentData]] = field(default_factory=Reads)
+
+    @property
+    def is_new(self) -> bool:
+        """Tell whether all of it is likely to be unknown: it is stored without a look at what is there."""
+        is_whole = all(item.removed is None for item in self.items.values())
+        return self.is_completed and self.has_immutable_ids and is_whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +78,8 @@ class Reading:
         self.keeps_sightings = self.is_full and folder.round > 1
         # whether even a single message does not come
         self.is_stuck = False
+        # memory is bounded by pages: one that is on its way, beside one that waits or is being stored
+        self.room = threading.Semaphore(2)
         self._page_size = folder.page_size
         self._good_pages = 0
         self._began = time.monotonic()
@@ -155,8 +169,13 @@ class Reading:
             self._page_size = min(self._page_size * 2, PAGE_SIZE)
 
     def _completed(self, page: DeltaPage) -> Fetched:
+        items = merge(page.value)
+        unstorable = [key for key in items if not is_storable_id(key)]
+        for key in unstorable:
+            del items[key]
         fetched = Fetched(
-            items=merge(page.value),
+            items=items,
+            unstorable=unstorable,
             next_link=page.next_link,
             delta_link=page.delta_link,
             has_immutable_ids=page.has_immutable_ids,
@@ -167,13 +186,18 @@ class Reading:
 
     def _ask_ahead(self, fetched: Fetched) -> None:
         """Ask for what a page of new messages leaves open, while others are being stored."""
+        fetched.is_completed = True
         incomplete = to_read_in_full(fetched.items, {}, self.ref)
         if incomplete:
             fetched.in_full = self._graph.messages(incomplete)
         items = {**fetched.items, **fetched.in_full.found}
-        with_files = [key for key, item in items.items() if item.removed is None and may_have_files(item)]
+        with_files = [key for key, item in items.items() if item.removed is None and _may_have_files(item)]
         if with_files:
             fetched.attachments = self._graph.attachments(with_files)
+
+
+def _may_have_files(item: MessageData) -> bool:
+    return may_have_files(item.has_attachments, item.body.content if item.body else None)
 
 
 class FreshReading(Reading):

@@ -18,6 +18,7 @@ from flask_ms365.sync.plan import (
     Write,
     departures,
     is_too_old,
+    likeness_of,
     pair_up,
     plan_arrivals,
     plan_departures,
@@ -25,7 +26,7 @@ from flask_ms365.sync.plan import (
     to_read_in_full,
 )
 from flask_ms365.sync.reading import Fetched, Reading
-from flask_ms365.sync.rows import is_complete, is_storable_id
+from flask_ms365.sync.rows import is_complete, may_have_files
 from flask_ms365.sync.store import Store
 
 ID_TOO_LONG = "idTooLong"
@@ -42,17 +43,17 @@ class Resolver:
     refresh_tree: Callable[[], FolderTree]
     clock: Callable[[], datetime]
 
-    def page(self, reading: Reading, fetched: Fetched) -> Page:
-        """Return what a page of a folder's delta means for the database."""
-        page = _Draft()
-        items = {key: item for key, item in fetched.items.items() if self._is_storable(key, reading.ref, page)}
-        known = self.store.known(items)
+    def page(self, reading: Reading, fetched: Fetched, *, is_new: bool) -> Page:
+        """Return what a page of a folder's delta means for the database; of new mail nothing is known yet."""
+        page = _Draft(aside=[self._unstorable(key, reading.ref) for key in fetched.unstorable])
+        items = dict(fetched.items)
+        known = {} if is_new else self.store.known(items)
         self._read_in_full(items, known, reading.ref, fetched.in_full, page)
-        if not (reading.is_first and fetched.has_immutable_ids):
+        if not is_new:
             self._recognise(items, known, reading.ref)
         writes = plan_arrivals(items, known, reading.ref)
         writes += self._departed(departures(items, known, reading.ref), known, page)
-        return self._finished(page, writes, reading.ref.id, fetched.attachments)
+        return self._finished(page, writes, reading.ref.id, fetched)
 
     def whereabouts(self, ids: Sequence[str], folder_id: int, *, unlisted: str = "") -> Page:
         """Return what to write about messages of which no more is known than that the folder may not hold them.
@@ -62,7 +63,7 @@ class Resolver:
         page = _Draft()
         writes = self._departed(ids, self.store.known(ids), page, unlisted=unlisted)
         page.settled |= set(ids) - page.failed.keys()
-        return self._finished(page, writes, folder_id, Reads())
+        return self._finished(page, writes, folder_id, None)
 
     def aside_of(self, write: Write, code: str) -> Aside:
         """Return a message that was not written as one to be tried again."""
@@ -87,13 +88,9 @@ class Resolver:
     def _aside(self) -> dict[str, int]:
         return self.store.all_aside()
 
-    def _is_storable(self, graph_id: str, folder: FolderRef, page: _Draft) -> bool:
-        """Set an id aside that no key holds, under a name that one does."""
-        if is_storable_id(graph_id):
-            return True
-        name = f"sha256-{hashlib.sha256(graph_id.encode()).hexdigest()}"
-        page.aside.append(self.aside(name, folder.id, ID_TOO_LONG))
-        return False
+    def _unstorable(self, graph_id: str, folder: FolderRef) -> Aside:
+        """Return a message whose id no key holds, under a name that one does."""
+        return self.aside(f"sha256-{hashlib.sha256(graph_id.encode()).hexdigest()}", folder.id, ID_TOO_LONG)
 
     def _read_in_full(
         self,
@@ -115,18 +112,21 @@ class Resolver:
         for key in reads.gone | reads.failed.keys():
             items.pop(key, None)
 
-    def _recognise(self, items: Mapping[str, MessageData], known: dict[str, Known], folder: FolderRef) -> None:
+    def _recognise(self, items: dict[str, MessageData], known: dict[str, Known], folder: FolderRef) -> None:
         """Find the rows of messages that came under a new id: Graph knows the old one no more."""
         unknown = [item for key, item in items.items() if key not in known and _is_new(item, folder)]
         moments = {item.received_date_time for item in unknown if isinstance(item.received_date_time, datetime)}
         if not moments:
             return
+        wanted = {likeness_of(item) for item in unknown}
         rows = {row.graph_id: (row, likeness) for row, likeness in self.store.lookalikes(moments)}
-        likenesses = {old_id: likeness for old_id, (_, likeness) in rows.items() if old_id not in items}
-        pairs = pair_up(unknown, likenesses)
-        if pairs:
-            gone = self.graph.message_folders(list(pairs.values())).gone
-            known |= {new_id: rows[old_id][0] for new_id, old_id in pairs.items() if old_id in gone}
+        alike = {
+            key: likeness for key, (_, likeness) in rows.items() if likeness in wanted and not _is_here(key, items)
+        }
+        gone = self.graph.message_folders(list(alike)).gone
+        for new_id, old_id in pair_up(unknown, {key: alike[key] for key in alike if key in gone}).items():
+            known[new_id] = rows[old_id][0]
+            items.pop(old_id, None)  # that it left is no news any more
 
     def _departed(
         self, ids: Sequence[str], known: Mapping[str, Known], page: _Draft, *, unlisted: str = ""
@@ -151,8 +151,8 @@ class Resolver:
             self.tree = self.refresh_tree()
         return self.tree.refs
 
-    def _finished(self, page: _Draft, writes: list[Write], folder_id: int, asked: Reads[list[AttachmentData]]) -> Page:
-        attachments = self._attachments(writes, asked, page)
+    def _finished(self, page: _Draft, writes: list[Write], folder_id: int, fetched: Fetched | None) -> Page:
+        attachments = self._attachments(writes, fetched, page)
         by_id = {write.graph_id: write for write in writes}
         aside = [
             self.aside(key, folder_id, error.code or str(error.status), by_id.get(key))
@@ -164,10 +164,17 @@ class Resolver:
         return Page(writes=writes, attachments=attachments, set_aside=page.aside + aside, taken_back=settled)
 
     def _attachments(
-        self, writes: Sequence[Write], asked: Reads[list[AttachmentData]], page: _Draft
+        self, writes: Sequence[Write], fetched: Fetched | None, page: _Draft
     ) -> dict[str, list[AttachmentData]]:
-        wanted = {write.graph_id: write for write in writes if write.has_new_files}
+        """Return the attachments of messages that were written in full; of new ones only where there may be any."""
+        asked: Reads[list[AttachmentData]] = fetched.attachments if fetched else Reads()
         answered = asked.found.keys() | asked.gone | asked.failed.keys()
+        is_asked = fetched is not None and fetched.is_completed
+        wanted = {
+            write.graph_id: write
+            for write in writes
+            if "change_key" in write.values and (write.graph_id in answered or _may_have_files(write, is_asked))
+        }
         reads = self.graph.attachments([key for key in wanted if key not in answered])
         reads.add(asked)
         for key in reads.failed.keys() & wanted.keys():
@@ -187,3 +194,13 @@ class _Draft:
 
 def _is_new(item: MessageData, folder: FolderRef) -> bool:
     return item.removed is None and is_complete(item) and not is_too_old(item, folder)
+
+
+def _is_here(graph_id: str, items: Mapping[str, MessageData]) -> bool:
+    return graph_id in items and items[graph_id].removed is None
+
+
+def _may_have_files(write: Write, is_asked: bool) -> bool:
+    if write.row_id is not None:
+        return True
+    return not is_asked and may_have_files(write.values["has_attachments"], write.values["body"])
