@@ -10,10 +10,9 @@ from sqlalchemy import select, update
 from flask_ms365 import audit
 from flask_ms365.models import Folder, Mailbox, write_transaction
 from flask_ms365.models.base import AnySession, rows_changed
+from flask_ms365.models.mail import ASKED, BELIEVED
 from flask_ms365.sync.lease import hurry
 from flask_ms365.words import Words, counted
-
-ASKED, BELIEVED = "asked", "believed"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,11 +10,12 @@ from typing import Any, Literal
 
 from sqlalchemy import func, select
 
-from flask_ms365.mailboxes.doubts import ASKED, Doubt
+from flask_ms365.mailboxes.doubts import Doubt
 from flask_ms365.mailboxes.progress import Progress, Reading, measured, readings_of
 from flask_ms365.mailboxes.set_aside import count_set_aside
 from flask_ms365.models import Folder, Mailbox, Message
 from flask_ms365.models.base import AnySession
+from flask_ms365.models.mail import ASKED
 from flask_ms365.sync.lease import DISCONNECTED
 from flask_ms365.sync.report import NEEDS_A_PERSON
 from flask_ms365.words import Words, counted

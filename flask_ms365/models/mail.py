@@ -13,6 +13,9 @@ from flask_ms365.models.base import Base, GraphId, Json, LongText, prefer_lz4
 # messages a page; the largest one that Graph grants is not documented, so we ask for this and take what comes
 PAGE_SIZE = 200
 
+# what a folder's ``doubt`` says
+ASKED, BELIEVED = "asked", "believed"
+
 
 class Folder(Base):
     """A mail folder, with the cursor of its message delta."""
@@ -58,7 +61,7 @@ class Folder(Base):
     # the nightly comparison with what Graph lists: its place, and when it last came to the end
     check_link: Mapped[str | None] = mapped_column(LongText)
     checked_at: Mapped[datetime | None]
-    # asked: all of its mail is gone, says Graph, and nothing is removed until a person has said ``believed``
+    # all of its mail is gone, says Graph, and nothing is removed until a person has said that they believe it
     doubt: Mapped[str | None] = mapped_column(String(16))
     # why Graph did not let us read it the last time
     error_code: Mapped[str | None] = mapped_column(String(64))

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from flask_ms365.errors import DeltaExpired, GraphError, NotFound, SyncStopped, Unavailable
 from flask_ms365.graph import GraphClient
 from flask_ms365.models import Folder
-from flask_ms365.models.mail import PAGE_SIZE
+from flask_ms365.models.mail import BELIEVED, PAGE_SIZE
 from flask_ms365.sync.ahead import FetchAhead
 from flask_ms365.sync.folders import FolderTree
 from flask_ms365.sync.listing import FolderListing
@@ -27,7 +27,7 @@ from flask_ms365.sync.report import RunReport
 from flask_ms365.sync.resolve import Resolver
 from flask_ms365.sync.since import has_gap, moved_on
 from flask_ms365.sync.store import Store
-from flask_ms365.sync.sweep import BELIEVED, Sweep
+from flask_ms365.sync.sweep import Sweep
 from flask_ms365.sync.writer import Writer
 from flask_ms365.words import Words
 

@@ -93,6 +93,12 @@ class Store:
         self._session.commit()
         return found is not None
 
+    def doubt_of(self, folder_id: int) -> str | None:
+        """Return what people were asked, or answered, about a folder."""
+        doubt = self._session.scalar(select(Folder.doubt).where(Folder.id == folder_id))
+        self._session.commit()
+        return doubt
+
     def is_emptied(self, folder_id: int, many: int) -> bool:
         """Tell whether a full reading met no message at all of a folder where ``many`` or more are stored."""
         stored = select(func.count()).where(Message.folder_id == folder_id, Message.removed_at.is_(None))

@@ -7,14 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask_ms365.models import Folder
+from flask_ms365.models.mail import ASKED, BELIEVED
 from flask_ms365.sync.page import Page
 from flask_ms365.sync.resolve import Resolver
 from flask_ms365.sync.store import Store
 
 _log = logging.getLogger(__name__)
-
-# what a folder's ``doubt`` says
-ASKED, BELIEVED = "asked", "believed"
 
 _AT_ONCE = 200  # messages that are confirmed and written together
 _MANY = 10  # messages that do not all vanish without somebody being asked
@@ -30,7 +28,9 @@ class Sweep:
 
     def unseen(self, folder: Folder) -> str | None:
         """Confirm what was not met; return the folder's doubt: empty after full is a question, and not an order."""
-        if folder.doubt != BELIEVED and self.store.is_emptied(folder.id, _MANY):
+        is_doubtful = self.store.is_emptied(folder.id, _MANY)
+        # asked for now: somebody may have answered since the run began
+        if is_doubtful and self.store.doubt_of(folder.id) != BELIEVED:
             _log.warning("folder.emptied", extra={"event": "folder.emptied", "folder_id": folder.id})
             return ASKED
         self._confirm(folder)
