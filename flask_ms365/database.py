@@ -11,14 +11,20 @@ from sqlalchemy import event
 from flask_ms365.errors import ConfigurationError
 from flask_ms365.models.base import Base
 
-# page_size counts only before the first table and before WAL, so it comes first
 _PRAGMAS = (
+    # a message is a few pages, not a chain of overflow pages; it counts only before the first table and before WAL
     "PRAGMA page_size=16384",
+    # people read while mail is stored
     "PRAGMA journal_mode=WAL",
+    # the file is whole after a crash; what the disk was not made to keep at a power cut is read again from Microsoft
     "PRAGMA synchronous=NORMAL",
+    # the log goes into the file at 64 MB, not after every few pages of mail
     "PRAGMA wal_autocheckpoint=4096",
+    # 64 MB of pages stay in memory: an index of ids is written all over
     "PRAGMA cache_size=-65536",
+    # a second writer waits for the first, longer than any page of mail takes
     "PRAGMA busy_timeout=15000",
+    # SQLite minds them only when told to; mail goes with its mailbox
     "PRAGMA foreign_keys=ON",
 )
 

@@ -125,7 +125,12 @@ class Base(DeclarativeBase):
         }
     )
     type_annotation_map = {datetime: UTCDateTime, str: Text, list[Any]: JSON, dict[str, Any]: JSON}
-    __table_args__: Any = {"mysql_charset": "utf8mb4", "mysql_engine": "InnoDB"}
+    # a URL may call the same server by either name
+    __table_args__: Any = {
+        f"{name}_{key}": value
+        for name in ("mysql", "mariadb")
+        for key, value in {"charset": "utf8mb4", "engine": "InnoDB"}.items()
+    }
 
 
 def join_metadata(target: MetaData) -> None:
