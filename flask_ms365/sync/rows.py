@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from operator import attrgetter
 from typing import Any
@@ -38,11 +37,6 @@ _ID = re.compile(rf"[!-~]{{1,{GRAPH_ID_LENGTH}}}")
 def is_storable_id(text: str) -> bool:
     """Tell whether the databases can tell ``text`` apart from every other id."""
     return _ID.fullmatch(text) is not None
-
-
-def listed_id(text: str) -> str:
-    """Return what a message set aside is listed by: its id, or a digest of one that no database could hold."""
-    return text if is_storable_id(text) else f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def is_complete(item: MessageData) -> bool:

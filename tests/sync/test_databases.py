@@ -13,7 +13,7 @@ from sqlalchemy import MetaData, Table, func, select, text, update
 
 from flask_ms365.graph.decode import decode
 from flask_ms365.graph.types import AttachmentData, DeltaPage, FolderData, MessageData
-from flask_ms365.models import Attachment, Folder, Mailbox, Message, join_metadata
+from flask_ms365.models import Attachment, Folder, Mailbox, Message, SetAside, join_metadata
 from flask_ms365.models.insert import insert_rows
 from flask_ms365.sync.rows import is_storable_id, message_values
 from tests.sync.conftest import Synced
@@ -214,3 +214,18 @@ def test_what_sqlalchemys_own_types_wrote_is_read_as_it_is(synced: Synced, copy:
         synced.session.commit()
 
     assert _stored(synced, Message.categories, Message.received_at) == (["é", 1.5, None], moment)
+
+
+@pytest.mark.parametrize("odd", ["é", "x" * 2049, "m ", "m\t"])
+def test_a_message_whose_id_may_not_be_stored_is_set_aside_between_its_neighbours(synced: Synced, odd: str) -> None:
+    """Fault 50."""
+    synced.mailbox.deliver(subject="Before")
+    synced.mailbox.deliver(subject="Odd", message_id=odd)
+    synced.mailbox.deliver(subject="After")
+    synced.sync()
+
+    assert synced.subjects() == {"Before": "Inbox", "After": "Inbox"}
+    with synced.host.app.app_context():
+        assert [is_storable_id(listed) for listed in synced.session.scalars(select(SetAside.graph_id))] == [True]
+    synced.sync()
+    assert synced.subjects() == {"Before": "Inbox", "After": "Inbox"}
