@@ -24,6 +24,8 @@ from flask_ms365.models import (
     Mailbox,
     Message,
     OAuthFlow,
+    SetAside,
+    Sighting,
     SyncRun,
     write_transaction,
 )
@@ -96,6 +98,9 @@ class Deletion:
         """Delete the rest, and the connection where no other mailbox has it. A host's SQLite cascades nothing."""
         connection_id = self.session.scalar(select(Mailbox.connection_id).where(Mailbox.id == mailbox_id))
         self._execute(update(Folder).where(Folder.mailbox_id == mailbox_id).values(parent_id=None))
+        folders = select(Folder.id).where(Folder.mailbox_id == mailbox_id)
+        self._execute(delete(Sighting).where(Sighting.folder_id.in_(folders)))
+        self._execute(delete(SetAside).where(SetAside.mailbox_id == mailbox_id))
         self._execute(delete(Folder).where(Folder.mailbox_id == mailbox_id))
         self._execute(delete(OAuthFlow).where(OAuthFlow.mailbox_id == mailbox_id))
         self._execute(delete(Mailbox).where(Mailbox.id == mailbox_id))

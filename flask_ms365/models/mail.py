@@ -159,11 +159,12 @@ class Sighting(Base):
     """
 
     __tablename__ = "ms365_sighting"
+    __table_args__ = (Index("ix_ms365_sighting_folder_id", "folder_id", "message_id"), Base.__table_args__)
 
-    folder_id: Mapped[int] = mapped_column(ForeignKey("ms365_folder.id", ondelete="CASCADE"), primary_key=True)
-    message_id: Mapped[int] = mapped_column(
-        ForeignKey("ms365_message.id", ondelete="CASCADE"), primary_key=True, index=True
-    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    folder_id: Mapped[int] = mapped_column(ForeignKey("ms365_folder.id", ondelete="CASCADE"))
+    # may come more than once, and may stay behind its message: both mean nothing
+    message_id: Mapped[int]
 
 
 class SetAside(Base):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -45,8 +46,9 @@ class FetchAhead:
         self._is_closed = True
         for reading in self._threads.values():
             reading.room.release()
+        until = time.monotonic() + _PATIENCE
         for thread in self._threads:
-            thread.join(_PATIENCE)
+            thread.join(max(0.0, until - time.monotonic()))
 
     def _start(self) -> None:
         while self._waiting and self._under_way < AT_ONCE:

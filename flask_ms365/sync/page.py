@@ -40,9 +40,10 @@ class Page:
     writes: Sequence[Write] = ()
     attachments: Mapping[str, Sequence[AttachmentData]] = field(default_factory=dict)
     cursor: Cursor | None = None
-    # what a folder's new reading, or its comparison, has met
+    # what a folder's new reading, or its comparison, has met: rows, and messages that have none yet
     sighted_in: int | None = None
-    sighted: Collection[str] = ()
+    sighted: Collection[int] = ()
+    sighted_new: Collection[str] = ()
     set_aside: Sequence[Aside] = ()
     # these were set aside, and are no longer
     taken_back: Collection[str] = ()

@@ -215,7 +215,9 @@ def _change(item: MessageData, known: Known, folder: FolderRef) -> Change | None
 def _end(known: Known | None, graph_id: str, values: dict[str, Any]) -> Write | None:
     if known is None or known.removed_at is not None:
         return None
-    return Write(graph_id=graph_id, row_id=known.id, values=values, change=Change.REMOVED)
+    return Write(
+        graph_id=graph_id, row_id=known.id, values={"folder_id": known.folder_id, **values}, change=Change.REMOVED
+    )
 
 
 def _is_elsewhere(known: Known | None, folder: FolderRef) -> bool:

@@ -53,7 +53,12 @@ class Resolver:
             self._recognise(items, known, reading.ref)
         writes = plan_arrivals(items, known, reading.ref)
         writes += self._departed(departures(items, known, reading.ref), known, page)
-        return self._finished(page, writes, reading.ref.id, fetched)
+        finished = self._finished(page, writes, reading.ref.id, fetched)
+        if reading.keeps_sightings:
+            met = [known.get(key) for key, item in fetched.items.items() if item.removed is None]
+            finished.sighted_in, finished.sighted = reading.ref.id, [row.id for row in met if row]
+            finished.sighted_new = [write.graph_id for write in writes if write.row_id is None]
+        return finished
 
     def whereabouts(self, ids: Sequence[str], folder_id: int, *, unlisted: str = "") -> Page:
         """Return what to write about messages of which no more is known than that the folder may not hold them.

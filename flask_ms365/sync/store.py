@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, func, insert, literal, select, update
+from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 
 from flask_ms365.errors import MS365Error
 from flask_ms365.graph.quota import Quota
@@ -122,7 +122,7 @@ class Store:
             self._replace_attachments(page.attachments, ids)
             self._keep_aside(page)
             if page.sighted_in is not None:
-                self._note_sightings(page.sighted_in, page.sighted)
+                self._note_sightings(page.sighted_in, {*page.sighted, *self._ids_of(page.sighted_new).values()})
             self._call_handlers(told, ids)
             if page.cursor is not None:
                 self._set_folder(page.cursor.folder_id, page.cursor.values)
@@ -195,12 +195,14 @@ class Store:
         wanted = {write.graph_id for write in told if write.row_id is None}
         if not self._tells_everybody:
             wanted &= attachments.keys()
-        for some in _some(wanted):
-            rows = self._session.execute(
-                select(Message.graph_id, Message.id).where(self._is_ours, Message.graph_id.in_(some))
-            )
-            ids |= {row.graph_id: row.id for row in rows}
-        return ids
+        return ids | self._ids_of(wanted)
+
+    def _ids_of(self, graph_ids: Collection[str]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for some in _some(graph_ids):
+            ids = select(Message.graph_id, Message.id).where(self._is_ours, Message.graph_id.in_(some))
+            found |= {row.graph_id: row.id for row in self._session.execute(ids)}
+        return found
 
     @property
     def _tells_everybody(self) -> bool:
@@ -237,22 +239,22 @@ class Store:
             "first_at": self._clock(),
         }
 
-    def _note_sightings(self, folder_id: int, graph_ids: Collection[str]) -> None:
-        met = exists().where(Sighting.folder_id == folder_id, Sighting.message_id == Message.id)
-        for ids in _some(graph_ids):
-            seen = select(literal(folder_id), Message.id).where(self._is_ours, Message.graph_id.in_(ids), ~met)
-            self._session.execute(insert(Sighting).from_select(["folder_id", "message_id"], seen))
+    def _note_sightings(self, folder_id: int, message_ids: Collection[int]) -> None:
+        rows = [{"folder_id": folder_id, "message_id": message_id} for message_id in message_ids]
+        if rows:
+            self._session.execute(insert(Sighting.__table__), rows)  # type: ignore[arg-type]
 
     def _call_handlers(self, told: Sequence[Write], ids: Mapping[str, int]) -> None:
-        if not self._handlers or not told:
+        if not self._handlers:
             return
-        rows = self._session.scalars(
-            select(Message).where(Message.id.in_([ids[write.graph_id] for write in told])),
-            execution_options={"populate_existing": True},
-        )
-        messages = {message.id: message for message in rows}
-        for write in told:
-            self._call(write, messages[ids[write.graph_id]])
+        for some in _some(told):
+            rows = self._session.scalars(
+                select(Message).where(Message.id.in_([ids[write.graph_id] for write in some])),
+                execution_options={"populate_existing": True},
+            )
+            messages = {message.id: message for message in rows}
+            for write in some:
+                self._call(write, messages[ids[write.graph_id]])
         self._session.flush()
 
     def _call(self, write: Write, message: Message) -> None:

@@ -28,6 +28,7 @@ NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
 HERE = FolderRef(id=1, is_selected=True)
 THERE = FolderRef(id=2, is_selected=True)
 WASTE = FolderRef(id=3, is_selected=False)
+GONE = {"folder_id": 1, "removed_at": NOW, "removed_reason": "deleted"}
 FOLDERS = {"here": HERE, "there": THERE, "waste": WASTE}
 
 
@@ -124,12 +125,12 @@ def test_a_departure_counts_unless_the_message_is_elsewhere_by_now(before: Known
 @pytest.mark.parametrize(
     ("place", "moved", "change", "values"),
     [
-        pytest.param(None, {}, Change.REMOVED, {"removed_at": NOW, "removed_reason": "deleted"}, id="gone"),
+        pytest.param(None, {}, Change.REMOVED, GONE, id="gone"),
         pytest.param(
             "there",
             {"m": None},
             Change.REMOVED,
-            {"removed_at": NOW, "removed_reason": "deleted"},
+            GONE,
             id="gone while we asked",
         ),
         pytest.param(
@@ -140,7 +141,11 @@ def test_a_departure_counts_unless_the_message_is_elsewhere_by_now(before: Known
             id="not selected",
         ),
         pytest.param(
-            "nowhere", {}, Change.REMOVED, {"removed_at": NOW, "removed_reason": "unselected"}, id="not even listed"
+            "nowhere",
+            {},
+            Change.REMOVED,
+            {**GONE, "removed_reason": "unselected"},
+            id="not even listed",
         ),
     ],
 )
