@@ -13,37 +13,28 @@ from flask_ms365.simulator import Recipient
 from tests.sync.conftest import Synced
 from tests.sync.faults.conftest import deliver, delta_of, first_page, on_sqlite, page, rows
 
+MISSING: list[dict[str, Any]] = [
+    {"sender": None},
+    {"subject": None},
+    {"subject": ""},
+    {"sent_at": None},
+    {"is_undated": True},
+    {"sender": (None, "bob@x.example")},
+    {"sender": ("Bob", None)},
+    {"sender": ("Bob", "/O=EXCHANGELABS/OU=EXCHANGE ADMINISTRATIVE GROUP/CN=BOB")},
+    {"to": [("Undisclosed", None)]},
+    {"sender": None, "subject": None, "sent_at": None, "is_undated": True, "to": ()},
+]
 
-def _only_message(synced: Synced) -> Message:
-    with synced.host.app.app_context():
-        message: Message = synced.session.scalars(select(Message)).one()
-        return message
 
-
-@pytest.mark.parametrize(
-    "missing",
-    [
-        {"sender": None},
-        {"subject": None},
-        {"subject": ""},
-        {"sent_at": None},
-        {"is_undated": True},
-        {"sender": (None, "bob@x.example")},
-        {"sender": ("Bob", None)},
-        {"sender": ("Bob", "/O=EXCHANGELABS/OU=EXCHANGE ADMINISTRATIVE GROUP/CN=BOB")},
-        {"to": [("Undisclosed", None)]},
-        {"sender": None, "subject": None, "sent_at": None, "is_undated": True, "to": ()},
-    ],
-    ids=str,
-)
-def test_what_a_message_lacks_is_null(synced: Synced, missing: dict[str, Any]) -> None:
+def test_what_a_message_lacks_is_null(synced: Synced) -> None:
     """Fault 51, without sender, subject or date."""
-    synced.mailbox.deliver(**({"subject": "Odd", "text": "x"} | missing))
-    synced.sync()
+    for missing in MISSING:
+        synced.mailbox.deliver(**({"subject": "Odd", "text": "x"} | missing))
     synced.sync()
 
+    assert synced.sync().changes == {}
     assert synced.differences() == []
-    assert _only_message(synced).subject == missing.get("subject", "Odd")
 
 
 @on_sqlite
@@ -58,16 +49,21 @@ def test_an_item_without_id_is_in_nobodys_way(synced: Synced, item: dict[str, An
     assert set(rows(synced)) == {"inbox 0", "inbox 1", "inbox 2"}
 
 
-@pytest.mark.parametrize("year", [1, 999, 1969, 9999])
-def test_a_message_of_any_year_is_stored(synced: Synced, year: int) -> None:
+def test_a_message_of_any_year_is_stored(synced: Synced) -> None:
     """Fault 51, years 1 and 9999."""
-    moment = datetime(year, 7, 1, 12, 30, 59, tzinfo=timezone.utc)
-    synced.mailbox.deliver(subject="Odd", text="x", received_at=moment, sent_at=moment)
-    synced.sync()
+    for year in (1, 999, 1969, 9999):
+        moment = datetime(year, 7, 1, 12, 30, 59, tzinfo=timezone.utc)
+        synced.mailbox.deliver(subject=f"{year}", text="x", received_at=moment, sent_at=moment)
     synced.sync()
 
+    assert synced.sync().changes == {}
     assert synced.differences() == []
-    assert _only_message(synced).received_at == moment
+
+
+def _only_message(synced: Synced) -> Message:
+    with synced.host.app.app_context():
+        message: Message = synced.session.scalars(select(Message)).one()
+        return message
 
 
 @on_sqlite
