@@ -28,7 +28,7 @@ LARGEST_ANSWER = 256 * 1024 * 1024
 _LONGEST_ANSWER = 60.0  # seconds for a body, whatever a single read may take: the lease is 90
 _A_READ = 256 * 1024  # of what is sent: packed a thousandfold it does not get past the limit unnoticed
 _ATTEMPTS = 3
-TOO_LARGE = "tooLarge"  # the code of our own for it
+TOO_LARGE = "tooLarge"  # the code of our own for it; asked again it would be as large
 # longer waits release the mailbox instead of a worker sleeping on it
 _LONGEST_SLEEP = 5.0
 
@@ -145,7 +145,7 @@ class GraphHttp:
                 self._renew(token, exc.claims)
             except (Throttled, Unavailable) as exc:
                 wait = exc.retry_after if exc.retry_after is not None else backoff(attempt, base=0.25, cap=2)
-                if exc.code in PERMANENT or attempt >= attempts or wait > _LONGEST_SLEEP:
+                if exc.code in (TOO_LARGE, *PERMANENT) or attempt >= attempts or wait > _LONGEST_SLEEP:
                     raise
                 attempt += 1
                 self._sleep(max(wait, 0.05))
