@@ -78,8 +78,8 @@ class Reading:
         self.keeps_sightings = self.is_full and folder.round > 1
         # whether even a single message does not come
         self.is_stuck = False
-        # memory is bounded by pages: one that is on its way, beside one that waits or is being stored
-        self.room = threading.Semaphore(2)
+        # memory is bounded by pages: one that is on its way or waits, beside one that is being stored
+        self.room = threading.Semaphore(1)
         self._page_size = folder.page_size
         self._good_pages = 0
         self._began = time.monotonic()
