@@ -46,8 +46,8 @@ def turns(*verbs: str) -> st.SearchStrategy[Turn]:
     return st.builds(Turn, st.sampled_from(verbs), _numbers, _folders, _folders)
 
 
-_CHANGES = ("move", "move_on", "move_and_return", "delete", "delete_softly", "mark_read", "edit")
-_FOLDER_CHANGES = ("create_folder", "rename_folder", "delete_folder")
+_CHANGES = ("move", "move_on", "move_and_return", "delete", "delete_softly", "mark_read", "edit", "copy")
+_FOLDER_CHANGES = ("create_folder", "rename_folder", "move_folder", "delete_folder")
 _FAULTS = ("expire_all", "expire_one", "throttle", "send_empty_pages", "fail_message")
 
 
@@ -182,7 +182,8 @@ class Mail:
     """A mailbox that is used: each verb does what it can."""
 
     def __init__(self, world: World) -> None:
-        self._clock, self.box = world.clock, world.begin()
+        self.box = world.begin()
+        self._clock = world.clock
         self.box.max_page_size = 2
         for name in ("drafts", "junkemail", "outbox", "sentitems"):
             self.box.delete_folder(name)
@@ -238,6 +239,18 @@ class Mail:
     def _edit(self, one: str, turn: Turn) -> None:
         self.box.update(one, subject=f"Another subject {turn.number}")
 
+    def _copy(self, one: str, turn: Turn) -> None:
+        """Put another message there that looks the same in all that stays when ids change."""
+        told = next(record for record in self.box.messages() if record.id == one)
+        self.box.deliver(
+            subject=told.subject,
+            text=told.body,
+            folder=self._place(turn.folder, turn.number),
+            received_at=told.received_at,
+            sent_at=told.sent_at,
+            internet_message_id=told.internet_message_id,
+        )
+
     def _create_folder(self, _one: str, turn: Turn) -> None:
         name = self._free_name(turn.number)
         if name:
@@ -247,6 +260,11 @@ class Mail:
         folder, name = self._own(turn.number), self._free_name(turn.number)
         if folder and name:
             self.box.rename_folder(folder, name)
+
+    def _move_folder(self, _one: str, turn: Turn) -> None:
+        folder = self._own(turn.number)
+        if folder:
+            self.box.move_folder(folder, "archive" if turn.number % 2 else None)
 
     def _delete_folder(self, _one: str, turn: Turn) -> None:
         folder = self._own(turn.number)
@@ -275,7 +293,7 @@ class Mail:
         self.box.empty_pages = turn.number % 3
 
 
-def histories(count: int, *, steps: int = 8) -> settings:
+def histories(count: int, *, steps: int = 6) -> settings:
     """Return how so many histories are run. One that fails is shown as it was found, which is short enough."""
     return settings(
         max_examples=count,

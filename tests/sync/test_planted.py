@@ -88,6 +88,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         world.end()
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(("plant", "within"), PLANTS.values(), ids=PLANTS)
 def test_a_planted_mistake_is_found(world: World, monkeypatch: pytest.MonkeyPatch, plant: Plant, within: int) -> None:
     plant(monkeypatch)

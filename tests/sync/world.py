@@ -112,7 +112,7 @@ class World:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with self.app.app_context():
+        with self.app.app_context(), self.hooks.away():
             yield
             self.session.commit()
 
