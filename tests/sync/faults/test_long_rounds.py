@@ -22,6 +22,11 @@ class RacingClock(Clock):
         return super().__call__()
 
 
+@pytest.fixture(autouse=True)
+def _no_secret_comes_out() -> None:
+    """Look for none: thousands of links, each sought in as many lines, would take longer than to read them all."""
+
+
 @pytest.fixture
 def clock() -> Clock:
     return RacingClock()
