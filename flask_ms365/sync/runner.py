@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask import Flask
 from sqlalchemy import select, update
@@ -21,31 +21,20 @@ from sqlalchemy.exc import IntegrityError
 
 from flask_ms365 import signals
 from flask_ms365.errors import (
-    AppRefused,
-    EncryptionError,
-    GraphError,
-    LeaseLost,
     Locked,
     MS365Error,
-    NotConfigured,
-    SignInNeeded,
-    SyncStopped,
-    SyncSwitchedOff,
-    Throttled,
-    TokenUnavailable,
-    Unavailable,
 )
-from flask_ms365.models import Heartbeat, Mailbox, SyncRun, write_transaction
+from flask_ms365.models import Heartbeat, Mailbox, write_transaction
 from flask_ms365.models.base import AnySession
 from flask_ms365.settings.service import Settings
-from flask_ms365.sync.changes import Change, Handler
+from flask_ms365.sync.changes import Handler
 from flask_ms365.sync.lease import DISCONNECTED, Lease, claim, release, shared_now
 from flask_ms365.sync.mailbox_client import MailboxClients
+from flask_ms365.sync.outcome import note_trouble, outcome, sync_run
 from flask_ms365.sync.poll import AT_ONCE, FOLDERS_AGE, Look, Poll
 from flask_ms365.sync.report import Result, RunReport, TickReport
 from flask_ms365.sync.since import since_of
 from flask_ms365.sync.toggle import Toggle
-from flask_ms365.waiting import backoff
 
 if TYPE_CHECKING:
     from flask_ms365.content.missing import MissingContents
@@ -59,24 +48,6 @@ _LOOKS = 20  # at a tick, of 500 mailboxes each
 _NO_PAGES: Mapping[int, Following] = MappingProxyType({})
 # so many failed runs, and the next one finds out over which message
 _CAREFUL_AFTER = 2
-_BACKOFF_BASE, _BACKOFF_CAP = 30.0, 3600.0
-# these end a run early and say nothing about the mailbox
-_INNOCENT = (Result.SWITCHED_OFF, Result.STOPPED)
-
-# what stopped a run -> how it is reported; the first match counts
-_RESULTS: tuple[tuple[type[MS365Error], Result], ...] = (
-    (SignInNeeded, Result.SIGN_IN_NEEDED),
-    (AppRefused, Result.APP_REFUSED),
-    (NotConfigured, Result.APP_REFUSED),
-    (EncryptionError, Result.LOCKED),
-    (Throttled, Result.THROTTLED),
-    (Unavailable, Result.UNAVAILABLE),
-    (TokenUnavailable, Result.UNAVAILABLE),
-    (SyncSwitchedOff, Result.SWITCHED_OFF),
-    (LeaseLost, Result.TAKEN),
-    (SyncStopped, Result.STOPPED),
-    (GraphError, Result.FAILED),
-)
 
 
 @dataclass(kw_only=True)
@@ -181,11 +152,7 @@ class Runner:
             self._mailbox_sync(graph, lease, report).run(folders_age=folders_age, pages=pages)
             report.has_more = self.missing.fetch(lease.mailbox_id, graph, lease, is_stopping=self.is_stopping)
         except MS365Error as exc:
-            report.result = next(result for kind, result in _RESULTS if isinstance(exc, kind))
-            report.error = "" if report.result in _INNOCENT else str(exc)
-            report.error_code = getattr(exc, "code", "")
-            report.retry_after = getattr(exc, "retry_after", None)
-            report.is_held = getattr(exc, "is_held", False)
+            note_trouble(report, exc)
         except Exception as exc:  # a handler of the host, or its database: one mailbox must not stop the others
             _log.exception("run.failed", extra={"event": "run.failed", "mailbox_id": lease.mailbox_id})
             report.result = Result.FAILED
@@ -221,11 +188,14 @@ class Runner:
         with write_transaction(self.session):
             now = shared_now(self.session, self.clock())
             fail_count = self._fail_count(lease.mailbox_id)
-            if not release(self.session, lease, **self._outcome(report, now, fail_count or 0)):
+            told = outcome(
+                report, now=now, finished_at=self.clock(), fail_count=fail_count or 0, interval=self._interval()
+            )
+            if not release(self.session, lease, **told):
                 report.result = Result.TAKEN
             # a mailbox may be deleted meanwhile; and a refused app would fill the table, mailbox by mailbox
             if fail_count is not None and not report.is_held:
-                self.session.add(_sync_run(report, started_at, self.clock()))
+                self.session.add(sync_run(report, started_at, self.clock()))
         _log.info(
             "run.finished",
             extra={
@@ -239,32 +209,6 @@ class Runner:
         if report.result is Result.SIGN_IN_NEEDED:
             signals.reconnect_needed.send(self.app, mailbox_id=lease.mailbox_id, code=report.error_code)
         signals.run_finished.send(self.app, report=report)
-
-    def _outcome(self, report: RunReport, now: datetime, fail_count: int) -> dict[str, Any]:
-        """Return what the mailbox's row says after a run: how it is, and when to look again."""
-        if report.result in _INNOCENT:
-            return {"next_due_at": now}
-        interval = self._interval()
-        if report.is_held:  # not this mailbox's failure, and not all come back at the same moment
-            rest = timedelta(seconds=(report.retry_after or 0.0) * random.uniform(1.0, 1.1))
-            return {"next_due_at": now + min(rest, interval)}
-        if report.result is Result.DONE:
-            success = {"last_success_at": self.clock(), "last_error": None, "last_error_code": None, "fail_count": 0}
-            rest = timedelta(0) if report.has_more else interval
-            return {"next_due_at": now + rest, "last_result": str(report.result), **success}
-        rest = timedelta(
-            seconds=max(backoff(fail_count, base=_BACKOFF_BASE, cap=_BACKOFF_CAP), report.retry_after or 0.0)
-        )
-        if report.result is Result.APP_REFUSED:  # the circuit spares Microsoft; who mends the settings waits for mail
-            rest = min(rest, interval)
-        outcome: dict[str, Any] = {
-            "next_due_at": now + rest,
-            "fail_count": fail_count + 1,
-            "last_result": str(report.result),
-            "last_error": report.error,
-            "last_error_code": report.error_code or None,
-        }
-        return outcome | ({"state": "sign_in_needed"} if report.result is Result.SIGN_IN_NEEDED else {})
 
     def _since(self) -> datetime | None:
         days = int(str(self.settings.effective("sync_since").value))
@@ -294,16 +238,3 @@ class Runner:
             return Result.DISCONNECTED
         is_resting = mailbox is None or mailbox.state == "paused" or mailbox.lease_owner is None
         return Result.RESTING if is_resting else Result.TAKEN
-
-
-def _sync_run(report: RunReport, started_at: datetime, finished_at: datetime) -> SyncRun:
-    counts = {change.value: report.changes[change] for change in Change}
-    return SyncRun(
-        mailbox_id=report.mailbox_id,
-        started_at=started_at,
-        finished_at=finished_at,
-        result=str(report.result),
-        pages=report.pages,
-        error=report.error or None,
-        **counts,
-    )
