@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import chain
+from collections.abc import Iterable
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -33,9 +33,9 @@ def decode(body: bytes | bytearray, kind: type[T]) -> T:
     try:
         if kind is not DeltaPage:
             return msgspec.json.decode(_clean(body) if b"\\u0000" in body else body, type=kind)
-        # to look for NUL in a page of megabytes takes longer than to decode it, and to look in its texts no time at all
+        # to look for NUL in the texts of a page takes less time than to look in its bytes
         page: Any = msgspec.json.decode(body, type=kind)
-        return msgspec.json.decode(_clean(body), type=kind) if any(map(_holds_nul, page.value)) else page
+        return msgspec.json.decode(_clean(body), type=kind) if _hold_nul(page.value) else page
     except (msgspec.DecodeError, UnicodeDecodeError):
         pass
     try:
@@ -46,16 +46,26 @@ def decode(body: bytes | bytearray, kind: type[T]) -> T:
         ) from None
 
 
-_texts = attrgetter("subject", "body_preview", "internet_message_id", "conversation_id", "change_key", "web_link")
+_texts = attrgetter(
+    "subject", "body_preview", "internet_message_id", "conversation_id", "change_key", "importance", "web_link"
+)
 _people = attrgetter("to_recipients", "cc_recipients", "bcc_recipients", "reply_to")
 
 
-def _holds_nul(message: MessageData) -> bool:
-    texts = [*_texts(message), message.body.content if message.body else None, *(message.categories or ())]
-    people = [message.sent_from, message.sender, *chain.from_iterable(some or () for some in _people(message))]
-    addresses = [person.email_address for person in people if person]
-    texts += [text for address in addresses for text in (address.name, address.address)]
-    return any(text and "\0" in text for text in texts)
+def _hold_nul(messages: Iterable[MessageData]) -> bool:
+    texts: list[Any] = []
+    for message in messages:
+        texts += _texts(message)
+        texts += message.categories or ()
+        if message.flag:
+            texts.append(message.flag.flag_status)
+        if message.body:
+            texts += (message.body.content_type, message.body.content)
+        for people in ((message.sent_from, message.sender), *_people(message)):
+            for person in people or ():
+                if person:
+                    texts += (person.email_address.name, person.email_address.address)
+    return any("\0" in text for text in texts if text)
 
 
 def _decode_odd(body: bytes, kind: type[T]) -> T:

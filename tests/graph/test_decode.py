@@ -35,6 +35,32 @@ def test_a_subject_is_stored_as(sent: str, stored: str | None) -> None:
     assert _message(sent).subject == stored
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("changeKey", "a\0b"),
+        ("internetMessageId", "a\0b"),
+        ("conversationId", "a\0b"),
+        ("importance", "a\0b"),
+        ("bodyPreview", "a\0b"),
+        ("webLink", "a\0b"),
+        ("categories", ["a\0b"]),
+        ("flag", {"flagStatus": "a\0b"}),
+        ("body", {"contentType": "a\0b", "content": None}),
+        ("body", {"contentType": None, "content": "a\0b"}),
+        ("from", {"emailAddress": {"name": "a\0b"}}),
+        ("sender", {"emailAddress": {"address": "a\0b"}}),
+        ("toRecipients", [{"emailAddress": {"name": "a\0b"}}]),
+        ("replyTo", [{"emailAddress": {"address": "a\0b"}}]),
+    ],
+)
+def test_nul_is_dropped_wherever_it_is(name: str, value: Any) -> None:
+    """Fault 51."""
+    holding = json.dumps({"value": [{"id": "m", name: value}]})
+
+    assert decode(holding.encode(), DeltaPage) == decode(holding.replace(r"\u0000", "").encode(), DeltaPage)
+
+
 def test_bytes_that_are_no_utf_8_do_not_stop_a_page() -> None:
     body = b'{"value":[{"id":"m","subject":"a\xffb"}],"@odata.deltaLink":"x"}'
 
