@@ -6,7 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import text, update
 
 from flask_ms365.check import Outcome
 from flask_ms365.crypto import generate_key
@@ -243,6 +244,18 @@ def test_a_database_that_is_read_only(desk: Desk) -> None:
         session.commit()
         outcome = see(desk.host, "database")
     assert brief(outcome) == ("failed", "The database cannot be written (OperationalError).")
+
+
+def test_a_hosts_own_sqlite_is_told_what_it_would_gain_until_it_has_it(make_host: HostFactory) -> None:
+    host = make_host(db=SQLAlchemy(), SQLALCHEMY_DATABASE_URI="sqlite:///host.sqlite3")
+    assert see(host, "database").next_step == "Set journal_mode=WAL, so that people can read while mail is stored."
+    with host.app.app_context():
+        current_state().session.scalar(text("PRAGMA journal_mode=WAL"))
+    assert see(host, "database").next_step == ""
+
+
+def test_a_database_of_our_own_has_nothing_to_gain(desk: Desk) -> None:
+    assert see(desk.host, "database").next_step == ""
 
 
 def test_without_keys_nothing_secret_is_asked_for(tmp_path: Path) -> None:
