@@ -156,6 +156,8 @@ class MailboxSync:
     def _recover(self, reading: Reading, trouble: BaseException, ahead: FetchAhead) -> None:
         """Go on after what ended one folder's reading, or raise it where it concerns the mailbox."""
         folder = reading.folder
+        if reading.is_stuck:
+            self._graph.probe()  # where nothing else comes either, it is not the page
         if type(reading) is not Reading and (reading.is_stuck or isinstance(trouble, DeltaExpired)):
             self._store.write_folder(folder.id, **{reading.link_name: None, "checked_at": self._clock()})
             return
