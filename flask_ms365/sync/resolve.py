@@ -164,8 +164,6 @@ class Resolver:
             for key, error in page.failed.items()
         ]
         settled = (page.settled | by_id.keys()) & self._aside.keys() - page.failed.keys()
-        for key in settled:
-            del self._aside[key]
         return Page(writes=writes, attachments=attachments, set_aside=page.aside + aside, taken_back=settled)
 
     def _attachments(

@@ -107,6 +107,10 @@ class Store:
         self._session.commit()
         return is_emptied
 
+    def is_careful_with(self, page: Page) -> bool:
+        """Tell whether what fails of a page is found out message by message: always where some of it failed before."""
+        return self.is_careful or bool(page.taken_back)
+
     def write(self, page: Page) -> tuple[Counter[Change], list[tuple[int, Change]]]:
         """Store one page; return counts by change, and message ids with changes for signals.
 
@@ -123,7 +127,7 @@ class Store:
             self._keep_aside(page)
             if page.sighted_in is not None:
                 self._note_sightings(page.sighted_in, {*page.sighted, *self._ids_of(page.sighted_new).values()})
-            self._call_handlers(told, ids)
+            self._call_handlers(told, ids, is_careful=self.is_careful_with(page))
             if page.cursor is not None:
                 self._set_folder(page.cursor.folder_id, page.cursor.values)
         return Counter(write.change for write in told if write.change), [
@@ -244,7 +248,7 @@ class Store:
         if rows:
             self._session.execute(insert(Sighting.__table__), rows)  # type: ignore[arg-type]
 
-    def _call_handlers(self, told: Sequence[Write], ids: Mapping[str, int]) -> None:
+    def _call_handlers(self, told: Sequence[Write], ids: Mapping[str, int], *, is_careful: bool) -> None:
         if not self._handlers:
             return
         for some in _some(told):
@@ -254,14 +258,14 @@ class Store:
             )
             messages = {message.id: message for message in rows}
             for write in some:
-                self._call(write, messages[ids[write.graph_id]])
+                self._call(write, messages[ids[write.graph_id]], is_careful=is_careful)
         self._session.flush()
 
-    def _call(self, write: Write, message: Message) -> None:
+    def _call(self, write: Write, message: Message, *, is_careful: bool) -> None:
         try:
             for handler in self._handlers:
                 handler(message, write.change or Change.UPDATED)
-            if self.is_careful:
+            if is_careful:
                 self._session.flush()
         except MS365Error:
             raise

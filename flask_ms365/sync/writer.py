@@ -34,7 +34,7 @@ class Writer:
         try:
             changes, told = self.store.write(page)
         except HandlerFailed as exc:
-            if not self.store.is_careful:
+            if not self.store.is_careful_with(page):
                 raise
             self.write(self._without(page, exc.graph_id, HANDLER_FAILED))
             return
