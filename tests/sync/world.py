@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -41,6 +41,7 @@ KEPT = Table(
     Column("is_removed", Boolean),
 )
 _AT_MOST = 6  # syncs until nothing changes any more
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=timezone.utc)
 _NEVER = datetime(2100, 1, 1, tzinfo=timezone.utc)
 
 
@@ -145,7 +146,7 @@ class World:
         self.clock.advance(hours=2)
         with self._transaction():  # for servers that have a clock of their own
             held = update(MailboxRow).where(MailboxRow.lease_expires_at.is_not(None))
-            self.session.execute(held.values(lease_expires_at=self.clock() - timedelta(hours=3)))
+            self.session.execute(held.values(lease_expires_at=_LONG_AGO))
 
     def is_held(self) -> bool:
         """Tell whether a run has the mailbox."""
