@@ -1,0 +1,79 @@
+"""Many mailboxes that were read to their end and are due, put in directly: to read each of them would take too long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import event, insert
+
+from flask_ms365 import simulator as microsoft
+from flask_ms365.models import Folder, Mailbox, write_transaction
+from flask_ms365.simulator import Simulator
+from flask_ms365.simulator.delta import DeltaQuery
+from flask_ms365.sync.report import TickReport
+from tests.conftest import Clock, Host
+
+
+@dataclass(kw_only=True)
+class Many:
+    """Mailboxes of an organisation, each with an inbox alone, which the app reads without a sign-in."""
+
+    host: Host
+    simulator: Simulator
+    clock: Clock
+
+    def add(self, count: int) -> list[microsoft.Mailbox]:
+        boxes = [self.simulator.add_user(f"box{number}@contoso.example").mailbox for number in range(count)]
+        now = self.clock()
+        with self.host.app.app_context(), write_transaction(self.session):
+            mailboxes = [_mailbox(number, box, now) for number, box in enumerate(boxes, start=1)]
+            self.session.execute(insert(Mailbox), mailboxes)
+            folders = [self._inbox(number, box, now) for number, box in enumerate(boxes, start=1)]
+            self.session.execute(insert(Folder), folders)
+        return boxes
+
+    def tick(self) -> TickReport:
+        with self.host.app.app_context():
+            return self.host.ms365.tick()
+
+    @property
+    def session(self) -> Any:
+        return self.host.app.extensions["sqlalchemy"].session
+
+    @contextmanager
+    def statements(self) -> Iterator[list[str]]:
+        """Note every statement, from whatever thread."""
+        noted: list[str] = []
+
+        def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            noted.append(statement)
+
+        with self.host.app.app_context():
+            engine = self.session.get_bind()
+        event.listen(engine, "before_cursor_execute", note)
+        yield noted
+        event.remove(engine, "before_cursor_execute", note)
+
+    def _inbox(self, mailbox_id: int, box: microsoft.Mailbox, now: datetime) -> dict[str, Any]:
+        """Return the columns of an inbox with the delta link that Graph gives out at the end of a reading."""
+        folder_id = box.folders.find("inbox").id
+        _, _, token = box.page(box.start_round(folder_id, DeltaQuery(), immutable=True), 1, None)
+        path = f"/v1.0/users/{box.address}/mailFolders('{folder_id}')/messages/delta"
+        link = f"{self.simulator.url}{path}?$deltatoken={token}"
+        place = {"mailbox_id": mailbox_id, "graph_id": folder_id, "name": "Inbox", "well_known_name": "inbox"}
+        return {**place, "delta_link": link, "synced_at": now, "checked_at": now}
+
+
+def deltas(simulator: Simulator) -> list[str]:
+    """Return path and query of each page of messages that was asked for."""
+    return [f"{r.path}?{r.query}" for r in simulator.requests if r.path.endswith("/messages/delta")]
+
+
+def _mailbox(number: int, box: microsoft.Mailbox, now: datetime) -> dict[str, Any]:
+    listed = {"folders_link": "of the folder tree", "folders_asked_at": now, "folders_listed_at": now}
+    due = {"id": number, "created_at": now, "next_due_at": now}
+    return {**due, **listed, "kind": "system", "access": "application", "address": box.address}
