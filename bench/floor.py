@@ -16,7 +16,6 @@ from bench.fabricated import folder_id
 from bench.measured import Work
 from bench.pages import token_of
 from flask_ms365.database import _PRAGMAS
-from flask_ms365.models import Message
 
 PREFER = 'IdType="ImmutableId", odata.maxpagesize=200'
 NAMES = (
@@ -24,8 +23,6 @@ NAMES = (
     "from_address, sender_name, sender_address, recipients, received_at, sent_at, is_read, is_draft, importance, "
     "flag_status, categories, has_attachments, preview, web_link, body_content_type, body"
 )
-if "seen_round" in Message.__table__.columns:
-    NAMES += ", seen_round"
 COLUMNS = NAMES.split(", ")
 
 Store = Callable[[Sequence[tuple[Any, ...]]], None]
@@ -104,14 +101,13 @@ def prepare(graph: str, database: str, folders: int) -> Work:
 
 def row_of(item: Item, folder: int) -> tuple[Any, ...]:
     sent_from, sender, body = item.sent_from.email_address, item.sender.email_address, item.body
-    values = (
+    return (
         *(1, folder, item.id, item.change_key, item.internet_message_id, item.conversation_id, item.subject),
         *(sent_from.name, sent_from.address, sender.name, sender.address, _recipients(item)),
         *(_moment(item.received_date_time), _moment(item.sent_date_time)),
         *(item.is_read, item.is_draft, item.importance, item.flag.flag_status, _json(item.categories)),
         *(item.has_attachments, item.body_preview, item.web_link, body.content_type, body.content),
     )
-    return (*values, 1) if len(COLUMNS) > len(values) else values
 
 
 def _recipients(item: Item) -> str:

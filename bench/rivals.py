@@ -18,7 +18,6 @@ from bench.pages import token_of
 from flask_ms365.models import Message
 
 Rows = Iterable[dict[str, Any]]
-_UNSEEN = {"seen_round": 1} if "seen_round" in Message.__table__.columns else {}
 
 
 def prepare_add_all(graph: str, database: str, folders: int) -> Work:
@@ -75,7 +74,7 @@ def _pages(http: requests.Session, link: str | None) -> Iterator[list[dict[str, 
 def row_of_json(item: dict[str, Any], folder: int) -> dict[str, Any]:
     sent_from, sender = item["from"]["emailAddress"], item["sender"]["emailAddress"]
     kinds = {"to": "toRecipients", "cc": "ccRecipients", "bcc": "bccRecipients", "reply_to": "replyTo"}
-    return _UNSEEN | {
+    return {
         "mailbox_id": 1,
         "folder_id": folder,
         "graph_id": item["id"],
@@ -145,7 +144,7 @@ def prepare_o365(graph: str, database: str, folders: int) -> Work:
 
 def _o365_row(message: Any, folder: int) -> dict[str, Any]:
     kinds = {"to": message.to, "cc": message.cc, "bcc": message.bcc, "reply_to": message.reply_to}
-    return _UNSEEN | {
+    return {
         "mailbox_id": 1,
         "folder_id": folder,
         "graph_id": message.object_id,
