@@ -217,7 +217,9 @@ class FreshReading(Reading):
 
     def _query(self) -> DeltaQuery:
         began_at = self.folder.began_at
-        return DeltaQuery(received_since=began_at - _OVERLAP if began_at else None, newest_first=True)
+        received_since = began_at - _OVERLAP if began_at else None
+        # one body that breaks a page would keep the history waiting for ever
+        return DeltaQuery(select=Select.WITHOUT_BODY, received_since=received_since, newest_first=True)
 
 
 class Comparison(Reading):

@@ -13,7 +13,7 @@ from flask_ms365.models import Message
 from flask_ms365.sync.report import Result
 from tests.conftest import Clock
 from tests.sync.conftest import Synced
-from tests.sync.faults.conftest import delta_of, folder_of, in_mid_sync, refusal
+from tests.sync.faults.conftest import delta_of, folder_of, in_mid_sync, refusal, set_aside
 
 CREATED = Change.CREATED
 
@@ -152,6 +152,18 @@ def test_new_mail_that_changes_and_goes_while_the_history_is_read_is_followed(sy
     synced.sync()
 
     assert synced.differences() == []
+
+
+def test_a_new_message_that_cannot_be_read_is_in_nobody_s_way(synced: Synced, stop: Stop) -> None:
+    """Fault 52, a message that breaks every page which tells bodies."""
+    history = deliver_history(synced, 6)
+    stop.after("History 1")
+    corrupt, _ = deliver(synced, "Corrupt"), deliver(synced, "New")
+    synced.mailbox.fail_message(corrupt, in_pages=True)
+    synced.sync()
+
+    assert created(synced) == [*history[:2], "New", *history[2:]]
+    assert set(set_aside(synced)) == {corrupt}
 
 
 @pytest.mark.parametrize("status", [410, 404, 400])
