@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from operator import attrgetter
 from typing import Any, TypeVar
 
 import msgspec
@@ -30,12 +28,10 @@ def decode(body: bytes | bytearray, kind: type[T]) -> T:
 
     Raise :exc:`Unavailable` for what is no JSON of that shape: a cut answer is worth another try.
     """
+    if body.rfind(b"\\u0000") >= 0:  # from the end: that way Python takes a fifth of the time for megabytes
+        body = _clean(body)
     try:
-        if kind is not DeltaPage:
-            return msgspec.json.decode(_clean(body) if b"\\u0000" in body else body, type=kind)
-        # to look for NUL in the texts of a page takes less time than to look in its bytes
-        page: Any = msgspec.json.decode(body, type=kind)
-        return msgspec.json.decode(_clean(body), type=kind) if _hold_nul(page.value) else page
+        return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError):
         pass
     try:
@@ -44,28 +40,6 @@ def decode(body: bytes | bytearray, kind: type[T]) -> T:
         raise Unavailable(
             Words("Microsoft Graph sent an answer that could not be read."), code="malformedAnswer"
         ) from None
-
-
-_texts = attrgetter(
-    "subject", "body_preview", "internet_message_id", "conversation_id", "change_key", "importance", "web_link"
-)
-_people = attrgetter("to_recipients", "cc_recipients", "bcc_recipients", "reply_to")
-
-
-def _hold_nul(messages: Iterable[MessageData]) -> bool:
-    texts: list[Any] = []
-    for message in messages:
-        texts += _texts(message)
-        texts += message.categories or ()
-        if message.flag:
-            texts.append(message.flag.flag_status)
-        if message.body:
-            texts += (message.body.content_type, message.body.content)
-        for people in ((message.sent_from, message.sender), *_people(message)):
-            for person in people or ():
-                if person:
-                    texts += (person.email_address.name, person.email_address.address)
-    return any("\0" in text for text in texts if text)
 
 
 def _decode_odd(body: bytes, kind: type[T]) -> T:

@@ -14,6 +14,7 @@ from flask_ms365.graph.quota import Quota
 from flask_ms365.graph.types import AttachmentData
 from flask_ms365.models import Folder, Message, SetAside, Sighting, write_transaction
 from flask_ms365.models.base import AnySession, rows_changed
+from flask_ms365.models.insert import insert_rows
 from flask_ms365.sync.attachments import replace_attachments
 from flask_ms365.sync.changes import Change, Handler
 from flask_ms365.sync.lease import Lease, renew, shared_now
@@ -65,13 +66,19 @@ class Store:
     def lookalikes(self, received_at: Collection[datetime]) -> list[tuple[Known, Likeness]]:
         """Return messages that were received at one of these moments, with what they keep when their id changes."""
         found: list[tuple[Known, Likeness]] = []
-        kept: tuple[Any, ...] = (Message.internet_message_id, Message.received_at, Message.from_address, Message.body)
+        # MySQL's length counts bytes, and SQLite has no char_length
+        length: Any = func.length if self._session.connection().dialect.name == "sqlite" else func.char_length
+        kept: tuple[Any, ...] = (
+            Message.internet_message_id,
+            Message.received_at,
+            Message.from_address,
+            func.coalesce(length(Message.body), 0),
+        )
         folders = select(Folder.id).where(Folder.mailbox_id == self._lease.mailbox_id)
         for moments in _some(received_at):
             alike = select(*_KNOWN, *kept).where(Message.folder_id.in_(folders), Message.received_at.in_(moments))
             for row in self._session.execute(alike):
-                message_id, at, sender, body = row[len(_KNOWN) :]
-                found.append((Known._make(row[: len(_KNOWN)]), (message_id, at, sender, len(body or ""))))
+                found.append((Known._make(row[: len(_KNOWN)]), tuple(row[len(_KNOWN) :])))
         self._session.commit()
         return found
 
@@ -180,8 +187,7 @@ class Store:
 
     def _insert(self, writes: Sequence[Write]) -> None:
         rows = [{**write.values, "mailbox_id": self._lease.mailbox_id, "graph_id": write.graph_id} for write in writes]
-        if rows:
-            self._session.execute(insert(Message.__table__), rows)  # type: ignore[arg-type]
+        insert_rows(self._session, Message.__table__, rows)
 
     def _update(self, writes: Sequence[Write]) -> None:
         """Write known rows, those with the same columns in one statement."""
@@ -245,8 +251,7 @@ class Store:
 
     def _note_sightings(self, folder_id: int, message_ids: Collection[int]) -> None:
         rows = [{"folder_id": folder_id, "message_id": message_id} for message_id in message_ids]
-        if rows:
-            self._session.execute(insert(Sighting.__table__), rows)  # type: ignore[arg-type]
+        insert_rows(self._session, Sighting.__table__, rows)
 
     def _call_handlers(self, told: Sequence[Write], ids: Mapping[str, int], *, is_careful: bool) -> None:
         if not self._handlers:
