@@ -18,7 +18,7 @@ from tests.conftest import Clock
 from tests.sync.conftest import Synced
 from tests.sync.faults.conftest import set_aside
 
-CREATED, UPDATED = Change.CREATED, Change.UPDATED
+CREATED, UPDATED, REMOVED = Change.CREATED, Change.UPDATED, Change.REMOVED
 
 BAD, GOOD = "Bad", {"Good 0", "Good 1", "Good 2", "Good 3"}
 
@@ -201,6 +201,24 @@ def test_a_change_that_a_handler_fails_over_leaves_the_row_as_it_was(
     clock.advance(hours=1)
     run(synced, clock)
     assert handler.told.count((BAD, UPDATED)) == 1
+    assert synced.differences() == []
+
+
+def test_an_end_that_a_handler_fails_over_is_told_once_it_works(synced: Synced, clock: Clock, handler: Handler) -> None:
+    handler.is_broken = False
+    bad = deliver(synced)
+    synced.sync()
+    handler.is_broken = True
+    synced.mailbox.delete(bad)
+    synced.mailbox.deliver(subject="Later", text="x")
+    run_until_set_aside(synced, clock)
+    assert "Later" in subjects(synced)
+    assert set_aside(synced) == {bad: HANDLER_FAILED}
+
+    handler.is_broken = False
+    clock.advance(hours=1)
+    run(synced, clock)
+    assert handler.told.count((BAD, REMOVED)) == 1
     assert synced.differences() == []
 
 
