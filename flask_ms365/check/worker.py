@@ -52,7 +52,7 @@ def _said(subject: Subject, seen: datetime | None, pace: timedelta) -> Words:
 
 def _pace(subject: Subject) -> timedelta:
     """Return how often somebody should tick; cron and timers do so at the pace of the host."""
-    interval = timedelta(minutes=int(str(subject.snapshot.effective("sync_interval").value)))
+    interval = timedelta(minutes=subject.snapshot.number("sync_interval"))
     return interval if subject.engine == "external" else TICK
 
 

@@ -20,6 +20,7 @@ from flask_ms365.errors import GraphError, Throttled, Unauthorized
 from flask_ms365.models import Attachment, AttachmentContent, Mailbox, Message, write_transaction
 from flask_ms365.models.base import AnySession, rows_changed
 from flask_ms365.settings.service import Settings
+from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.sync.lease import Lease, renew, shared_now
 from flask_ms365.sync.toggle import Toggle
 from flask_ms365.waiting import backoff
@@ -55,7 +56,8 @@ class MissingContents:
         Raise what concerns the mailbox rather than an attachment: :exc:`Throttled`, :exc:`Unauthorized`, a
         :exc:`TokenError`, :exc:`LeaseLost` or :exc:`SyncSwitchedOff`. What was stored before stays stored.
         """
-        limit = self._limit()
+        limit = _limit(self.settings.read())
+        self.session.commit()
         if not limit:
             return False
         until, failures = time.monotonic() + _A_WHILE, 0
@@ -68,16 +70,10 @@ class MissingContents:
                 return False
         return len(missing) == _AT_ONCE
 
-    def lacking(self) -> ColumnElement[bool]:
+    def lacking(self, settings: Snapshot) -> ColumnElement[bool]:
         """Return the condition on :class:`Mailbox` that a run has contents to store; it is false where none are."""
-        limit = self._limit()
+        limit = _limit(settings)
         return select_missing(Mailbox.id, limit, self.clock()).order_by(None).exists() if limit else false()
-
-    def _limit(self) -> int:
-        """Return the largest size in bytes that is stored."""
-        megabytes = int(str(self.settings.effective("store_attachments").value))
-        self.session.commit()
-        return megabytes * 1024 * 1024
 
     def _missing(self, mailbox_id: int, limit: int) -> list[Row[Any]]:
         rows = list(self.session.execute(select_missing(mailbox_id, limit, self.clock()).limit(_AT_ONCE)))
@@ -133,3 +129,8 @@ def select_missing(mailbox_id: Any, limit: int, now: datetime) -> Any:
         .where(Message.removed_at.is_(None))
         .order_by(Attachment.id)
     )
+
+
+def _limit(settings: Snapshot) -> int:
+    """Return the largest size in bytes that is stored."""
+    return settings.number("store_attachments") * 1024 * 1024

@@ -89,6 +89,10 @@ class Snapshot:
         """Return the value of ``key`` as text, empty where there is none; raise as :meth:`effective` does."""
         return str(self.effective(key).value or "")
 
+    def number(self, key: str) -> int:
+        """Return the value of ``key`` as a number, 0 where there is none; raise as :meth:`effective` does."""
+        return int(self.text(key) or 0)
+
     def inherited(self, key: str) -> Effective:
         """Return what *Use default* gives for ``key``."""
         return self.deployment.inherited(key)

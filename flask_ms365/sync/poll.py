@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Row, bindparam, exists, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, exists, select, update
 
 from flask_ms365.errors import MS365Error
 from flask_ms365.models import Connection, Folder, Mailbox, SetAside, write_transaction
@@ -27,7 +27,6 @@ from flask_ms365.sync.report import Result
 from flask_ms365.sync.since import has_gap
 
 if TYPE_CHECKING:
-    from flask_ms365.content.missing import MissingContents
     from flask_ms365.graph import GraphClient
     from flask_ms365.sync.reading import Following
 
@@ -100,11 +99,15 @@ class Poll:
 
     session: AnySession
     clients: MailboxClients
-    missing: MissingContents
     clock: Callable[[], datetime]
 
-    def due(self, *, since: datetime | None, next_due_at: datetime, lease_seconds: int) -> list[Look]:
-        """Look at mailboxes that are due and free, as many as a statement takes; write the idle ones as done."""
+    def due(
+        self, *, since: datetime | None, lacks_contents: ColumnElement[bool], interval: timedelta, lease_seconds: int
+    ) -> list[Look]:
+        """Look at mailboxes that are due and free, as many as a statement takes; write the idle ones as done.
+
+        ``since`` is from when on mail is wanted; what ``lacks_contents`` holds for needs a run in any case.
+        """
         owner = secrets.token_hex(16)
         now = shared_now(self.session, self.clock())
         claimed = claim_due(self.session, owner=owner, seconds=lease_seconds, now=now, limit=AT_ONCE)
@@ -112,16 +115,18 @@ class Poll:
             return []
         looks: list[Look] = []
         try:
-            looks = self._looks(*self._read(owner, claimed), since)
+            looks = self._looks(*self._read(owner, claimed, lacks_contents), since)
         finally:
-            self._let_go(owner, claimed, [look for look in looks if look.is_idle], next_due_at)
+            self._let_go(owner, claimed, [look for look in looks if look.is_idle], now + interval)
         return looks
 
-    def _read(self, owner: str, ids: list[int]) -> tuple[Sequence[Row[Any]], Mapping[int, list[Row[Any]]]]:
+    def _read(
+        self, owner: str, ids: list[int], lacks_contents: ColumnElement[bool]
+    ) -> tuple[Sequence[Row[Any]], Mapping[int, list[Row[Any]]]]:
         """Return the mailboxes that were claimed, and mailbox id -> the rows of its folders."""
         aside = exists().where(SetAside.mailbox_id == Mailbox.id, SetAside.next_try_at <= self.clock())
         mailboxes = (
-            select(*_MAILBOX, *_CONNECTION, aside.label("has_aside"), self.missing.lacking().label("lacks_contents"))
+            select(*_MAILBOX, *_CONNECTION, aside.label("has_aside"), lacks_contents.label("lacks_contents"))
             .outerjoin(Connection, Mailbox.connection_id == Connection.id)
             .where(Mailbox.id.in_(ids), Mailbox.lease_owner == owner)
         )

@@ -27,6 +27,7 @@ from flask_ms365.errors import (
 from flask_ms365.models import Heartbeat, Mailbox, write_transaction
 from flask_ms365.models.base import AnySession
 from flask_ms365.settings.service import Settings
+from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.sync.changes import Handler
 from flask_ms365.sync.lease import DISCONNECTED, Lease, claim, release, shared_now
 from flask_ms365.sync.mailbox_client import MailboxClients
@@ -76,18 +77,19 @@ class Runner:
             return TickReport(is_on=True)
         runs: list[RunReport] = []
         for _ in range(_LOOKS):
-            looks = self._look()
+            looks = self._look(snapshot)
             runs += [self._idle(look) for look in looks if look.is_idle]
             runs += [self._run_after(look) for look in looks if not look.is_idle and not self.is_stopping()]
             if len(looks) < AT_ONCE or self.is_stopping():
                 break
         return TickReport(is_on=True, runs=[report for report in runs if report.result is not Result.TAKEN])
 
-    def _look(self) -> list[Look]:
+    def _look(self, settings: Snapshot) -> list[Look]:
         """Look at what is due; in random order, as two workers that tick together should not meet at every mailbox."""
-        looks = Poll(session=self.session, clients=self.clients, missing=self.missing, clock=self.clock).due(
-            since=self._since(),
-            next_due_at=shared_now(self.session, self.clock()) + self._interval(),
+        looks = Poll(session=self.session, clients=self.clients, clock=self.clock).due(
+            since=self._since(settings),
+            lacks_contents=self.missing.lacking(settings),
+            interval=_interval(settings),
             lease_seconds=self._lease_seconds,
         )
         random.shuffle(looks)
@@ -117,8 +119,9 @@ class Runner:
             report.result = self._why_not(mailbox_id)
             return report
         started_at = self.clock()
-        self._sync(lease, report, pages, folders_age=FOLDERS_AGE if only_due else timedelta(0))
-        self._finish(lease, report, started_at)
+        since, folders_age = self._since(snapshot), FOLDERS_AGE if only_due else timedelta(0)
+        self._sync(lease, report, pages, since=since, folders_age=folders_age)
+        self._finish(lease, report, started_at, _interval(snapshot))
         return report
 
     def beat(self) -> None:
@@ -145,11 +148,19 @@ class Runner:
             only_due=only_due,
         )
 
-    def _sync(self, lease: Lease, report: RunReport, pages: Mapping[int, Following], *, folders_age: timedelta) -> None:
+    def _sync(
+        self,
+        lease: Lease,
+        report: RunReport,
+        pages: Mapping[int, Following],
+        *,
+        since: datetime | None,
+        folders_age: timedelta,
+    ) -> None:
         """Run, and turn whatever stopped it into the report's result."""
         try:
             graph = self.clients.of(lease.mailbox_id)
-            self._mailbox_sync(graph, lease, report).run(folders_age=folders_age, pages=pages)
+            self._mailbox_sync(graph, lease, report, since).run(folders_age=folders_age, pages=pages)
             report.has_more = self.missing.fetch(lease.mailbox_id, graph, lease, is_stopping=self.is_stopping)
         except MS365Error as exc:
             note_trouble(report, exc)
@@ -158,7 +169,7 @@ class Runner:
             report.result = Result.FAILED
             report.error = f"{type(exc.__cause__ or exc).__name__} while storing mail; the log has the details."
 
-    def _mailbox_sync(self, graph: GraphClient, lease: Lease, report: RunReport) -> MailboxSync:
+    def _mailbox_sync(self, graph: GraphClient, lease: Lease, report: RunReport, since: datetime | None) -> MailboxSync:
         # imported late: the engine brings Graph's client, which a process that shows pages never needs
         from flask_ms365.sync.engine import MailboxSync
         from flask_ms365.sync.listing import FolderListing
@@ -173,24 +184,23 @@ class Runner:
             quota=graph.quota,
         )
         store.is_careful = (self._fail_count(lease.mailbox_id) or 0) >= _CAREFUL_AFTER
+        self.session.commit()  # no transaction is open while Graph is asked
         return MailboxSync(
             app=self.app,
             graph=graph,
             store=store,
             listing=FolderListing(self.session, graph, lease, self.clock),
             report=report,
-            since=self._since(),
+            since=since,
             clock=self.clock,
             is_stopping=self.is_stopping,
         )
 
-    def _finish(self, lease: Lease, report: RunReport, started_at: datetime) -> None:
+    def _finish(self, lease: Lease, report: RunReport, started_at: datetime, interval: timedelta) -> None:
         with write_transaction(self.session):
             now = shared_now(self.session, self.clock())
             fail_count = self._fail_count(lease.mailbox_id)
-            told = outcome(
-                report, now=now, finished_at=self.clock(), fail_count=fail_count or 0, interval=self._interval()
-            )
+            told = outcome(report, now=now, finished_at=self.clock(), fail_count=fail_count or 0, interval=interval)
             if not release(self.session, lease, **told):
                 report.result = Result.TAKEN
             # a mailbox may be deleted meanwhile; and a refused app would fill the table, mailbox by mailbox
@@ -210,14 +220,8 @@ class Runner:
             signals.reconnect_needed.send(self.app, mailbox_id=lease.mailbox_id, code=report.error_code)
         signals.run_finished.send(self.app, report=report)
 
-    def _since(self) -> datetime | None:
-        days = int(str(self.settings.effective("sync_since").value))
-        self.session.commit()  # no transaction is open while Graph is asked
-        return since_of(days, self.clock())
-
-    def _interval(self) -> timedelta:
-        minutes = int(str(self.settings.effective("sync_interval").value))
-        return timedelta(minutes=minutes * random.uniform(0.9, 1.1))
+    def _since(self, settings: Snapshot) -> datetime | None:
+        return since_of(settings.number("sync_since"), self.clock())
 
     @property
     def _lease_seconds(self) -> int:
@@ -238,3 +242,7 @@ class Runner:
             return Result.DISCONNECTED
         is_resting = mailbox is None or mailbox.state == "paused" or mailbox.lease_owner is None
         return Result.RESTING if is_resting else Result.TAKEN
+
+
+def _interval(settings: Snapshot) -> timedelta:
+    return timedelta(minutes=settings.number("sync_interval") * random.uniform(0.9, 1.1))

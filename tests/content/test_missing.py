@@ -262,7 +262,7 @@ def test_it_can_be_asked_which_mailboxes_lack_contents(kept_anywhere: Kept) -> N
 
     def lacking() -> list[int]:
         with kept_anywhere.host.app.app_context():
-            condition = kept_anywhere.state.missing_contents.lacking()
+            condition = kept_anywhere.state.missing_contents.lacking(kept_anywhere.state.settings.read())
             return list(kept_anywhere.session.scalars(select(Mailbox.id).where(condition)))
 
     found = [lacking()]
