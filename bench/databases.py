@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event, insert, make_url, text
 
 from bench.fabricated import folder_id
-from flask_ms365.database import _apply_pragmas
+from flask_ms365.database import apply_pragmas
 from flask_ms365.models import Folder, Mailbox, Message
 from flask_ms365.models.base import Base
 
@@ -62,7 +62,7 @@ def _usual_pragmas(connection: Any, _record: Any) -> None:
 def tuned(engine: Engine) -> Engine:
     """Return an engine as ours is: SQLite with all that speeds it up."""
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _apply_pragmas)
+        event.listen(engine, "connect", apply_pragmas)
     return engine
 
 

@@ -15,7 +15,7 @@ from bench.databases import finish, make_tables, tuned
 from bench.fabricated import folder_id
 from bench.measured import Work
 from bench.pages import token_of
-from flask_ms365.database import _PRAGMAS
+from flask_ms365.database import PRAGMAS
 
 PREFER = 'IdType="ImmutableId", odata.maxpagesize=200'
 NAMES = (
@@ -148,7 +148,7 @@ def upsert(mark: str, new: str) -> str:
 
 def _sqlite(database: str) -> Store:
     connection = sqlite3.connect(make_url(database).database or "", isolation_level=None)
-    for pragma in _PRAGMAS:
+    for pragma in PRAGMAS:
         connection.execute(pragma)
     statement = upsert("?", "excluded.{}")
 
