@@ -6,7 +6,7 @@ alone stores. No transaction is open while it asks Graph what a page leaves open
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,7 +34,7 @@ from flask_ms365.words import Words
 _RESTARTS = 2  # a cursor that dies again and again is Graph's trouble, not a reason to read for ever
 _FRESH_EVERY = timedelta(minutes=1)
 _COMPARED_EVERY = timedelta(days=1)
-_RETRIES = 20  # messages that were set aside, tried again in a run
+_RETRIES = 200  # messages that were set aside, tried again in a run
 # these are about one folder; other 404s are about the mailbox
 _FOLDER_GONE = {"erroritemnotfound", "itemnotfound", "errorsyncfoldernotfound"}
 
@@ -97,8 +97,11 @@ class MailboxSync:
 
     def _try_again(self) -> None:
         """Read messages that were set aside, wherever they are now."""
+        by_folder = defaultdict(list)
         for aside in self._store.due_aside(self._clock(), limit=_RETRIES):
-            self._writer.write(self._resolver.whereabouts([aside.graph_id], aside.folder_id))
+            by_folder[aside.folder_id].append(aside.graph_id)
+        for folder_id, graph_ids in by_folder.items():
+            self._writer.write(self._resolver.whereabouts(graph_ids, folder_id))
 
     def _read_fresh(self) -> None:
         """Bring new mail of folders whose long reading is under way: people wait for it, and not for the history."""

@@ -50,8 +50,8 @@ class Page:
 
 
 class HandlerFailed(Exception):
-    """A handler of the host raised over one message, and that is the cause; nothing of the page was stored."""
+    """Handlers of the host raised over these messages, the cause first; nothing of the page was stored."""
 
-    def __init__(self, graph_id: str) -> None:
+    def __init__(self, graph_ids: Collection[str]) -> None:
         super().__init__("A handler of the host failed.")
-        self.graph_id = graph_id
+        self.graph_ids = graph_ids

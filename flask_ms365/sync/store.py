@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -262,20 +263,24 @@ class Store:
                 execution_options={"populate_existing": True},
             )
             messages = {message.id: message for message in rows}
-            for write in some:
-                self._call(write, messages[ids[write.graph_id]], is_careful=is_careful)
+        failed: dict[str, Exception] = {}
+        for write in told:
+            try:
+                with self._session.begin_nested() if is_careful else nullcontext():
+                    self._call(write, messages[ids[write.graph_id]])
+            except MS365Error:
+                raise
+            except Exception as exc:
+                failed[write.graph_id] = exc
+                if not is_careful:
+                    break
+        if failed:
+            raise HandlerFailed(failed) from next(iter(failed.values()))
         self._session.flush()
 
-    def _call(self, write: Write, message: Message, *, is_careful: bool) -> None:
-        try:
-            for handler in self._handlers:
-                handler(message, write.change or Change.UPDATED)
-            if is_careful:
-                self._session.flush()
-        except MS365Error:
-            raise
-        except Exception as exc:
-            raise HandlerFailed(write.graph_id) from exc
+    def _call(self, write: Write, message: Message) -> None:
+        for handler in self._handlers:
+            handler(message, write.change or Change.UPDATED)
 
 
 def _aside(row: SetAside) -> Aside:

@@ -36,7 +36,7 @@ class Writer:
         except HandlerFailed as exc:
             if not self.store.is_careful_with(page):
                 raise
-            self.write(self._without(page, exc.graph_id, HANDLER_FAILED))
+            self.write(self._without(page, exc.graph_ids, HANDLER_FAILED))
             return
         except DBAPIError as exc:
             if not page.writes or not is_refused_value(exc):
@@ -52,22 +52,22 @@ class Writer:
     def _write_halves(self, page: Page) -> None:
         """Store a page in two parts, the cursor with the last, down to the one message that is refused."""
         if len(page.writes) == 1:
-            self.write(self._without(page, page.writes[0].graph_id, REFUSED))
+            self.write(self._without(page, {page.writes[0].graph_id}, REFUSED))
             return
         middle = len(page.writes) // 2
         first, second = page.writes[:middle], page.writes[middle:]
         self.write(Page(writes=first, attachments=_of(page, {write.graph_id for write in first})))
         self.write(replace(page, writes=second, attachments=_of(page, {write.graph_id for write in second})))
 
-    def _without(self, page: Page, graph_id: str, code: str) -> Page:
-        rest = [write for write in page.writes if write.graph_id != graph_id]
-        refused = next(write for write in page.writes if write.graph_id == graph_id)
+    def _without(self, page: Page, graph_ids: Collection[str], code: str) -> Page:
+        rest = [write for write in page.writes if write.graph_id not in graph_ids]
+        aside = [self.aside(write, code) for write in page.writes if write.graph_id in graph_ids]
         return replace(
             page,
             writes=rest,
             attachments=_of(page, {write.graph_id for write in rest}),
-            set_aside=[*page.set_aside, self.aside(refused, code)],
-            taken_back=[key for key in page.taken_back if key != graph_id],
+            set_aside=[*page.set_aside, *aside],
+            taken_back=[key for key in page.taken_back if key not in graph_ids],
         )
 
 

@@ -236,9 +236,24 @@ def test_a_failure_that_passes_sets_nothing_aside(synced: Synced, clock: Clock, 
         assert synced.session.scalars(select(Mailbox.fail_count)).one() == 0
 
 
-def test_a_handler_that_fails_over_every_message_sets_all_aside_and_stores_them_later(
+def test_a_handler_that_fails_over_every_message_costs_a_page_no_more_than_two_attempts(
     synced: Synced, clock: Clock
 ) -> None:
+    calls = []
+
+    @synced.host.ms365.on_message
+    def fail(message: Message, change: Change) -> None:
+        calls.append(message.id)
+        raise LookupError
+
+    synced.mailbox.deliver_many(100, body_size=100)
+    run_until_set_aside(synced, clock)
+
+    assert len(set_aside(synced)) == 100
+    assert len(calls) == 1 + 1 + 100
+
+
+def test_all_that_was_set_aside_is_stored_once_the_handler_works(synced: Synced, clock: Clock) -> None:
     is_broken = True
 
     @synced.host.ms365.on_message
@@ -246,12 +261,13 @@ def test_a_handler_that_fails_over_every_message_sets_all_aside_and_stores_them_
         if is_broken:
             raise LookupError
 
+    synced.mailbox.deliver_many(100, body_size=100)
     deliver(synced)
     run_until_set_aside(synced, clock)
     assert subjects(synced) == set()
-    assert len(set_aside(synced)) == 5
 
     is_broken = False
     clock.advance(hours=1)
     run(synced, clock)
+    assert set_aside(synced) == {}
     assert synced.differences() == []
