@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
@@ -257,17 +257,11 @@ class Store:
     def _call_handlers(self, told: Sequence[Write], ids: Mapping[str, int], *, is_careful: bool) -> None:
         if not self._handlers:
             return
-        for some in _some(told):
-            rows = self._session.scalars(
-                select(Message).where(Message.id.in_([ids[write.graph_id] for write in some])),
-                execution_options={"populate_existing": True},
-            )
-            messages = {message.id: message for message in rows}
         failed: dict[str, Exception] = {}
-        for write in told:
+        for write, message in self._rows(told, ids):
             try:
                 with self._session.begin_nested() if is_careful else nullcontext():
-                    self._call(write, messages[ids[write.graph_id]])
+                    self._call(write, message)
             except MS365Error:
                 raise
             except Exception as exc:
@@ -277,6 +271,16 @@ class Store:
         if failed:
             raise HandlerFailed(failed) from next(iter(failed.values()))
         self._session.flush()
+
+    def _rows(self, told: Sequence[Write], ids: Mapping[str, int]) -> Iterator[tuple[Write, Message]]:
+        for some in _some(told):
+            rows = self._session.scalars(
+                select(Message).where(Message.id.in_([ids[write.graph_id] for write in some])),
+                execution_options={"populate_existing": True},
+            )
+            messages = {message.id: message for message in rows}
+            for write in some:
+                yield write, messages[ids[write.graph_id]]
 
     def _call(self, write: Write, message: Message) -> None:
         for handler in self._handlers:

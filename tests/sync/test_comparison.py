@@ -226,6 +226,16 @@ def test_mail_that_is_too_old_to_be_read_is_not_read_for_it(synced: Synced, cloc
     assert batches(synced) == 0
 
 
+def test_handlers_are_told_of_a_page_that_is_longer_than_a_statement_takes(synced: Synced, clock: Clock) -> None:
+    ids = synced.mailbox.deliver_many(600, body_size=100)
+    synced.sync()
+    with synced.host.app.app_context(), write_transaction(synced.session):
+        synced.session.execute(update(Message).values(is_read=True))
+
+    assert compare(synced, clock).changes == {UPDATED: len(ids)}
+    assert len(synced.told) == len(ids)
+
+
 # in the middle
 
 
