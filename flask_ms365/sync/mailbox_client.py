@@ -57,14 +57,12 @@ class MailboxClients:
         owner = _users(name) if mailbox.access == "shared" else "me"
         return self._client(registration, token, owner=owner, is_probe=is_probe, counted=mailbox)
 
-    def held(self, rows: Sequence[Any]) -> dict[int, Callable[[], GraphClient]]:
+    def held(self, rows: Sequence[Any], registration: AppRegistration) -> dict[int, Callable[[], GraphClient]]:
         """Return mailbox id -> how to make its client, where a token is at hand: nothing is read or renewed for it.
 
         ``rows`` hold columns of mailbox and connection. The clients are made by any thread, ask once and do not wait.
         """
         try:
-            registration = self.registration()
-            self.session.commit()
             app_token = (
                 self.app_tokens.token(registration) if any(row.access == "application" for row in rows) else None
             )

@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Row, bindparam, exists, select, update
 
 from flask_ms365.errors import MS365Error
+from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.models import Connection, Folder, Mailbox, SetAside, write_transaction
 from flask_ms365.models.base import AnySession, rows_changed
 from flask_ms365.sync.folders import FolderTree
@@ -95,38 +97,37 @@ class Look:
 
 @dataclass(kw_only=True)
 class Poll:
-    """Looks at the due mailboxes of one app."""
+    """Looks at the due mailboxes of one app, for the length of a tick."""
 
     session: AnySession
     clients: MailboxClients
     clock: Callable[[], datetime]
+    # from when on mail is wanted
+    since: datetime | None
+    # what this holds for needs a run in any case
+    lacks_contents: ColumnElement[bool]
+    interval: timedelta
+    lease_seconds: int
 
-    def due(
-        self, *, since: datetime | None, lacks_contents: ColumnElement[bool], interval: timedelta, lease_seconds: int
-    ) -> list[Look]:
-        """Look at mailboxes that are due and free, as many as a statement takes; write the idle ones as done.
-
-        ``since`` is from when on mail is wanted; what ``lacks_contents`` holds for needs a run in any case.
-        """
+    def due(self) -> list[Look]:
+        """Look at mailboxes that are due and free, as many as a statement takes; write the idle ones as done."""
         owner = secrets.token_hex(16)
         now = shared_now(self.session, self.clock())
-        claimed = claim_due(self.session, owner=owner, seconds=lease_seconds, now=now, limit=AT_ONCE)
+        claimed = claim_due(self.session, owner=owner, seconds=self.lease_seconds, now=now, limit=AT_ONCE)
         if not claimed:
             return []
         looks: list[Look] = []
         try:
-            looks = self._looks(*self._read(owner, claimed, lacks_contents), since)
+            looks = self._looks(*self._read(owner, claimed))
         finally:
-            self._let_go(owner, claimed, [look for look in looks if look.is_idle], now + interval)
+            self._let_go(owner, claimed, [look for look in looks if look.is_idle], now + self.interval)
         return looks
 
-    def _read(
-        self, owner: str, ids: list[int], lacks_contents: ColumnElement[bool]
-    ) -> tuple[Sequence[Row[Any]], Mapping[int, list[Row[Any]]]]:
+    def _read(self, owner: str, ids: list[int]) -> tuple[Sequence[Row[Any]], Mapping[int, list[Row[Any]]]]:
         """Return the mailboxes that were claimed, and mailbox id -> the rows of its folders."""
         aside = exists().where(SetAside.mailbox_id == Mailbox.id, SetAside.next_try_at <= self.clock())
         mailboxes = (
-            select(*_MAILBOX, *_CONNECTION, aside.label("has_aside"), lacks_contents.label("lacks_contents"))
+            select(*_MAILBOX, *_CONNECTION, aside.label("has_aside"), self.lacks_contents.label("lacks_contents"))
             .outerjoin(Connection, Mailbox.connection_id == Connection.id)
             .where(Mailbox.id.in_(ids), Mailbox.lease_owner == owner)
         )
@@ -137,15 +138,23 @@ class Poll:
         self.session.commit()  # no transaction is open while Graph is asked
         return rows, folders
 
-    def _looks(
-        self, rows: Sequence[Row[Any]], folders: Mapping[int, list[Row[Any]]], since: datetime | None
-    ) -> list[Look]:
+    @cached_property
+    def _registration(self) -> AppRegistration | None:
+        """The app, as the settings were at the first look; None where they are not good enough to ask for anything."""
+        try:
+            return self.clients.registration()
+        except MS365Error:
+            return None
+        finally:
+            self.session.commit()
+
+    def _looks(self, rows: Sequence[Row[Any]], folders: Mapping[int, list[Row[Any]]]) -> list[Look]:
         until = time.monotonic() + _A_WHILE
-        clients = self.clients.held(rows)
+        clients = self.clients.held(rows, self._registration) if self._registration else {}
 
         def look(row: Row[Any]) -> Look:
             result = Look(mailbox_id=row.id, address=row.address)
-            selected = self._askable(row, folders.get(row.id, []), since)
+            selected = self._askable(row, folders.get(row.id, []))
             if selected and row.id in clients and time.monotonic() < until:
                 self._ask(result, clients[row.id], row, selected)
             return result
@@ -155,14 +164,14 @@ class Poll:
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="ms365-look") as threads:
             return list(threads.map(look, rows))
 
-    def _askable(self, row: Row[Any], folders: Sequence[Any], since: datetime | None) -> list[Any]:
+    def _askable(self, row: Row[Any], folders: Sequence[Any]) -> list[Any]:
         """Return the folders to ask; none where a run is due whatever they answer."""
         now = self.clock()
         is_listed = row.folders_listed_at is not None and now - row.folders_listed_at < LISTED_EVERY
         if row.has_aside or row.lacks_contents or row.fail_count or not is_listed or not row.folders_link:
             return []
         selected: list[Any] = FolderTree(folders).selected
-        return selected if all(_is_at_rest(folder, since, now) for folder in selected) else []
+        return selected if all(_is_at_rest(folder, self.since, now) for folder in selected) else []
 
     def _ask(self, look: Look, client: Callable[[], GraphClient], row: Row[Any], folders: Iterable[Any]) -> None:
         """Ask for what follows each cursor, until there is something new."""

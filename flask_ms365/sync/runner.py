@@ -75,25 +75,26 @@ class Runner:
         if snapshot.missing_keys:  # told once a tick, not once a mailbox
             _log.error("locked", extra={"event": "locked", "missing_keys": snapshot.missing_keys})
             return TickReport(is_on=True)
-        runs: list[RunReport] = []
+        poll, runs = self._poll(snapshot), list[RunReport]()
         for _ in range(_LOOKS):
-            looks = self._look(snapshot)
+            looks = poll.due()
+            random.shuffle(looks)  # two workers that tick together should not meet at every mailbox
             runs += [self._idle(look) for look in looks if look.is_idle]
             runs += [self._run_after(look) for look in looks if not look.is_idle and not self.is_stopping()]
             if len(looks) < AT_ONCE or self.is_stopping():
                 break
         return TickReport(is_on=True, runs=[report for report in runs if report.result is not Result.TAKEN])
 
-    def _look(self, settings: Snapshot) -> list[Look]:
-        """Look at what is due; in random order, as two workers that tick together should not meet at every mailbox."""
-        looks = Poll(session=self.session, clients=self.clients, clock=self.clock).due(
+    def _poll(self, settings: Snapshot) -> Poll:
+        return Poll(
+            session=self.session,
+            clients=self.clients,
+            clock=self.clock,
             since=self._since(settings),
             lacks_contents=self.missing.lacking(settings),
             interval=_interval(settings),
             lease_seconds=self._lease_seconds,
         )
-        random.shuffle(looks)
-        return looks
 
     def _idle(self, look: Look) -> RunReport:
         report = RunReport(mailbox_id=look.mailbox_id, address=look.address)
