@@ -97,7 +97,8 @@ class Settings:
         """Leave a canary of the key that seals, before something is sealed without a save; it looks once a process."""
         if self._is_key_noted or not self._keyring:
             return
-        snapshot = self.read()
+        version = self._session.scalar(select(SettingsVersion), execution_options=_FRESH)
+        snapshot = Snapshot({}, version, deployment=self.deployment, keyring=self._keyring)
         if snapshot.missing_keys:
             return
         if self._keyring.first not in snapshot.key_canaries:
