@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from flask_ms365.graph.types import AttachmentData
 from flask_ms365.models import Folder, Message, SetAside, Sighting, write_transaction
 from flask_ms365.models.base import AnySession, rows_changed
 from flask_ms365.models.insert import insert_rows
+from flask_ms365.signals import message_synced
 from flask_ms365.sync.attachments import replace_attachments
 from flask_ms365.sync.changes import Change, Handler
 from flask_ms365.sync.lease import Lease, renew, shared_now
@@ -130,12 +131,13 @@ class Store:
             self._check_toggle()
             self._insert([write for write in page.writes if write.row_id is None])
             self._update([write for write in page.writes if write.row_id is not None])
-            ids = self._row_ids(told, page.attachments)
+            messages = self._messages(told) if self._handlers else {}
+            ids = {key: message.id for key, message in messages.items()} or self._row_ids(told, page.attachments)
             self._replace_attachments(page.attachments, ids)
             self._keep_aside(page)
             if page.sighted_in is not None:
                 self._note_sightings(page.sighted_in, {*page.sighted, *self._ids_of(page.sighted_new).values()})
-            self._call_handlers(told, ids, is_careful=self.is_careful_with(page))
+            self._call_handlers(told, messages, is_careful=self.is_careful_with(page))
             if page.cursor is not None:
                 self._set_folder(page.cursor.folder_id, page.cursor.values)
         return Counter(write.change for write in told if write.change), [
@@ -204,7 +206,7 @@ class Store:
         """Return Graph id -> row id, of new rows only where somebody will ask for them."""
         ids = {write.graph_id: write.row_id for write in told if write.row_id is not None}
         wanted = {write.graph_id for write in told if write.row_id is None}
-        if not self._tells_everybody:
+        if not message_synced.receivers:
             wanted &= attachments.keys()
         return ids | self._ids_of(wanted)
 
@@ -214,12 +216,6 @@ class Store:
             ids = select(Message.graph_id, Message.id).where(self._is_ours, Message.graph_id.in_(some))
             found |= {row.graph_id: row.id for row in self._session.execute(ids)}
         return found
-
-    @property
-    def _tells_everybody(self) -> bool:
-        from flask_ms365.signals import message_synced
-
-        return bool(self._handlers or message_synced.receivers)
 
     def _replace_attachments(self, attachments: Mapping[str, Sequence[AttachmentData]], ids: Mapping[str, int]) -> None:
         if attachments:
@@ -254,14 +250,23 @@ class Store:
         rows = [{"folder_id": folder_id, "message_id": message_id} for message_id in message_ids]
         insert_rows(self._session, Sighting.__table__, rows)
 
-    def _call_handlers(self, told: Sequence[Write], ids: Mapping[str, int], *, is_careful: bool) -> None:
+    def _messages(self, told: Sequence[Write]) -> dict[str, Message]:
+        """Return the messages that handlers are told of, as the host's own session has them."""
+        found: dict[str, Message] = {}
+        for ids in _some(write.graph_id for write in told):
+            messages = select(Message).where(self._is_ours, Message.graph_id.in_(ids))
+            rows = self._session.scalars(messages, execution_options={"populate_existing": True})
+            found |= {message.graph_id: message for message in rows}
+        return found
+
+    def _call_handlers(self, told: Sequence[Write], messages: Mapping[str, Message], *, is_careful: bool) -> None:
         if not self._handlers:
             return
         failed: dict[str, Exception] = {}
-        for write, message in self._rows(told, ids):
+        for write in told:
             try:
                 with self._session.begin_nested() if is_careful else nullcontext():
-                    self._call(write, message)
+                    self._call(write, messages[write.graph_id])
             except MS365Error:
                 raise
             except Exception as exc:
@@ -271,16 +276,6 @@ class Store:
         if failed:
             raise HandlerFailed(failed) from next(iter(failed.values()))
         self._session.flush()
-
-    def _rows(self, told: Sequence[Write], ids: Mapping[str, int]) -> Iterator[tuple[Write, Message]]:
-        for some in _some(told):
-            rows = self._session.scalars(
-                select(Message).where(Message.id.in_([ids[write.graph_id] for write in some])),
-                execution_options={"populate_existing": True},
-            )
-            messages = {message.id: message for message in rows}
-            for write in some:
-                yield write, messages[ids[write.graph_id]]
 
     def _call(self, write: Write, message: Message) -> None:
         for handler in self._handlers:
