@@ -12,9 +12,11 @@ import threading
 from collections.abc import Callable
 from typing import ClassVar
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.internal.conjecture.engine import ConjectureRunner
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from flask_ms365.sync.report import Result
 from tests.sync.hooks import KINDS, Crash, Kind
@@ -162,14 +164,21 @@ class Histories(RuleBasedStateMachine):
         assert differences == [], "\n".join(differences)
 
 
-def histories(count: int, *, steps: int = 6) -> settings:
-    """Return how so many histories are run. One that fails is shown as it was found, which is short enough."""
-    return settings(
+def try_histories(machine: type[Histories], count: int, *, is_random: bool = True) -> None:
+    """Try so many histories, the same in every run or others; one that fails is shown as it was found.
+
+    Hypothesis would spend three of four on variations of the others: each new one finds more.
+    """
+    each = settings(
         max_examples=count,
-        stateful_step_count=steps,
+        stateful_step_count=6,
         deadline=None,
         database=None,
+        derandomize=not is_random,
         suppress_health_check=list(HealthCheck),
         print_blob=True,
         phases=(Phase.explicit, Phase.generate),
     )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ConjectureRunner, "generate_mutations_from", lambda *_: None, raising=False)
+        run_state_machine_as_test(machine, settings=each)
