@@ -187,7 +187,6 @@ def _arrival(item: MessageData, known: Known | None, folder: FolderRef) -> Write
 def _creation(item: MessageData, folder: FolderRef) -> Write:
     values = message_values(item)
     values["folder_id"] = folder.id
-    values |= _BACK
     return Write(graph_id=item.id, row_id=None, values=values, change=Change.CREATED)
 
 
