@@ -142,7 +142,9 @@ def _of_one(error: GraphError) -> GraphError:
 def _with_troubles(reads: Reads[T], troubles: Mapping[str, GraphError]) -> Reads[T]:
     """Let what never answered count as failed, where the rest shows that Graph itself is well."""
     throttled = [error for error in troubles.values() if isinstance(error, Throttled)]
-    is_well = reads.found or reads.gone or reads.failed
+    # the batch itself was answered: what fails alone is not well itself, and must not be in the way for ever
+    is_lone = len(troubles) == 1 and all(error.status == 500 for error in troubles.values())
+    is_well = reads.found or reads.gone or reads.failed or is_lone
     if throttled or not is_well:
         raise next(iter(throttled or troubles.values()))
     reads.failed |= troubles

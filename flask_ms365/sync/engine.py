@@ -197,10 +197,19 @@ class MailboxSync:
         return True
 
     def _follow_gone(self) -> None:
-        """Follow the messages of folders that are gone: some were moved out first."""
-        for folder in self._tree.gone:
-            if self._store.holds_mail(folder.id):
-                self._sweep.follow(folder)
+        """Follow the messages of folders that are gone, or lie where nothing is read: that is how Outlook deletes them.
+
+        What a person chose not to read any more stays as it is.
+        """
+        left = [folder for folder in self._tree.rows if folder.removed_at or self._tree.is_left(folder)]
+        holding = self._store.holding_mail([folder.id for folder in left])
+        for folder in (folder for folder in left if folder.id in holding):
+            if folder.removed_at:
+                self._sweep.follow(folder, unlisted=folder.graph_id)
+                continue
+            self._sweep.follow(folder)
+            # should it come back, all of it is met anew
+            self._store.begin_again(folder.id, next_link=None, delta_link=None, round=folder.round + 1)
 
     def _compare(self, selected: Iterable[Folder]) -> None:
         """Hold what Graph lists against our rows where that was not done for a day; settle what people believed."""

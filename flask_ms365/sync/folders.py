@@ -30,11 +30,6 @@ class FolderTree:
         return sorted(chosen, key=lambda folder: (folder.well_known_name != "inbox", -folder.total_count))
 
     @property
-    def gone(self) -> list[Folder]:
-        """The folders that Graph no longer lists."""
-        return [folder for folder in self.rows if folder.removed_at is not None]
-
-    @property
     def refs(self) -> dict[str, FolderRef]:
         """Graph id -> what planning needs to know."""
         from flask_ms365.sync.plan import FolderRef  # late: pages show the tree and plan nothing
@@ -51,7 +46,13 @@ class FolderTree:
             return False
         if folder.selected is not None:
             return folder.selected
-        return not any(above.is_hidden or above.well_known_name in NOT_BY_DEFAULT for above in self._line(folder))
+        return not self.is_left(folder)
+
+    def is_left(self, folder: Folder) -> bool:
+        """Tell whether nobody chose, and it lies where nothing is read: waste, junk, drafts, or hidden."""
+        if folder.selected is not None:
+            return False
+        return any(above.is_hidden or above.well_known_name in NOT_BY_DEFAULT for above in self._line(folder))
 
     def _line(self, folder: Folder) -> Iterable[Folder]:
         seen: set[int] = set()

@@ -95,12 +95,12 @@ class Store:
         self._session.commit()
         return rows
 
-    def holds_mail(self, folder_id: int) -> bool:
-        """Tell whether any message of a folder is not marked as removed."""
-        one = select(Message.id).where(Message.folder_id == folder_id, Message.removed_at.is_(None)).limit(1)
-        found = self._session.scalar(one)
+    def holding_mail(self, folder_ids: Collection[int]) -> set[int]:
+        """Return those of the folders of which any message is not marked as removed."""
+        live = select(Message.folder_id).where(Message.folder_id.in_(folder_ids), Message.removed_at.is_(None))
+        found = set(self._session.scalars(live.distinct()))
         self._session.commit()
-        return found is not None
+        return found
 
     def doubt_of(self, folder_id: int) -> str | None:
         """Return what people were asked, or answered, about a folder."""

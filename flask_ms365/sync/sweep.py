@@ -36,9 +36,12 @@ class Sweep:
         self._confirm(folder)
         return None
 
-    def follow(self, folder: Folder) -> None:
-        """Follow the messages of a folder that is no longer listed. Some may be there still: lists can have gaps."""
-        self._confirm(folder, unlisted=folder.graph_id)
+    def follow(self, folder: Folder, *, unlisted: str = "") -> None:
+        """Follow the messages of a folder that is no longer read.
+
+        Where it is not even listed, those that are still in it stay as they are: lists can have gaps.
+        """
+        self._confirm(folder, unlisted=unlisted)
 
     def _confirm(self, folder: Folder, *, unlisted: str = "") -> None:
         after = 0

@@ -25,7 +25,6 @@ from tests.sync.world import KEPT, World
 MOMENTS: dict[Kind, int] = {
     "before request": 50,
     "after request": 50,
-    "begin": 95,
     "before commit": 95,
     "after commit": 95,
     "handler": 22,
@@ -62,8 +61,8 @@ def _no_secret_comes_out() -> None:
     scope="module",
     params=[
         pytest.param("sqlite", marks=pytest.mark.slow),
-        pytest.param("postgresql", marks=pytest.mark.service),
-        pytest.param("mariadb", marks=pytest.mark.service),
+        pytest.param("postgresql", marks=[pytest.mark.service, pytest.mark.slow]),
+        pytest.param("mariadb", marks=[pytest.mark.service, pytest.mark.slow]),
     ],
 )
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
