@@ -19,7 +19,7 @@ from flask_ms365.graph import GraphClient
 from flask_ms365.models import Folder
 from flask_ms365.models.mail import BELIEVED, PAGE_SIZE
 from flask_ms365.sync.ahead import FetchAhead
-from flask_ms365.sync.folders import FolderTree
+from flask_ms365.sync.folders import COMPARED_EVERY, FolderTree
 from flask_ms365.sync.listing import FolderListing
 from flask_ms365.sync.page import Cursor
 from flask_ms365.sync.reading import Comparison, Fetched, Following, FreshReading, Reading
@@ -33,7 +33,6 @@ from flask_ms365.words import Words
 
 _RESTARTS = 2  # a cursor that dies again and again is Graph's trouble, not a reason to read for ever
 _FRESH_EVERY = timedelta(minutes=1)
-_COMPARED_EVERY = timedelta(days=1)
 _RETRIES = 200  # messages that were set aside, tried again in a run
 # these are about one folder; other 404s are about the mailbox
 _FOLDER_GONE = {"erroritemnotfound", "itemnotfound", "errorsyncfoldernotfound"}
@@ -226,4 +225,4 @@ class MailboxSync:
 
 def _is_comparison_due(folder: Folder, now: datetime) -> bool:
     is_at_rest = folder.delta_link is not None and folder.next_link is None
-    return is_at_rest and (folder.checked_at is None or now - folder.checked_at >= _COMPARED_EVERY)
+    return is_at_rest and (folder.checked_at is None or now - folder.checked_at >= COMPARED_EVERY)

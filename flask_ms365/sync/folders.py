@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -13,6 +14,8 @@ from flask_ms365.models.base import AnySession
 if TYPE_CHECKING:
     from flask_ms365.sync.plan import FolderRef
 
+# how often all folders are listed, and how often what each holds is compared with our rows
+LISTED_EVERY = COMPARED_EVERY = timedelta(days=1)
 NOT_BY_DEFAULT = frozenset({"deleteditems", "junkemail", "drafts", "outbox", "recoverableitemsdeletions"})
 
 

@@ -12,7 +12,7 @@ from flask_ms365.errors import DeltaExpired, Unavailable
 from flask_ms365.graph import FolderData, GraphClient
 from flask_ms365.models import Folder, Mailbox, write_transaction
 from flask_ms365.models.base import AnySession
-from flask_ms365.sync.folders import FolderTree, read_tree
+from flask_ms365.sync.folders import LISTED_EVERY, FolderTree, read_tree
 from flask_ms365.sync.lease import Lease, renew, shared_now
 from flask_ms365.words import Words
 
@@ -29,7 +29,6 @@ WELL_KNOWN = (
     "recoverableitemsdeletions",
     "syncissues",
 )
-LISTED_EVERY = timedelta(days=1)
 
 
 class FolderListing:

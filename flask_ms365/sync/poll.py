@@ -22,7 +22,7 @@ from flask_ms365.errors import MS365Error
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.models import Connection, Folder, Mailbox, SetAside, write_transaction
 from flask_ms365.models.base import AnySession, rows_changed
-from flask_ms365.sync.folders import FolderTree
+from flask_ms365.sync.folders import COMPARED_EVERY, LISTED_EVERY, FolderTree
 from flask_ms365.sync.lease import claim_due, shared_now
 from flask_ms365.sync.mailbox_client import MailboxClients
 from flask_ms365.sync.report import Result
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 AT_ONCE = 500  # mailboxes a look: one IN list
 FOLDERS_AGE = timedelta(minutes=10)  # how old a list of folders may be before it is asked for again
-COMPARED_EVERY = timedelta(days=1)
-LISTED_EVERY = timedelta(days=1)
 _THREADS = 16  # requests in flight, of different mailboxes
 _A_WHILE = 30.0  # seconds: the lease must hold until all is written
 

@@ -19,6 +19,9 @@ from flask_ms365.sync.store import Store
 # why a message was set aside that Graph gave us
 REFUSED, HANDLER_FAILED = "refusedByDatabase", "handlerFailed"
 
+# where so many messages are all a page has to tell, and a handler fails over each, no message is to blame
+_ALL = 10
+
 
 @dataclass(frozen=True, kw_only=True)
 class Writer:
@@ -34,7 +37,7 @@ class Writer:
         try:
             changes, told = self.store.write(page)
         except HandlerFailed as exc:
-            if not self.store.is_careful_with(page):
+            if not self.store.is_careful_with(page) or _is_broken(exc, page):
                 raise
             self.write(self._without(page, exc.graph_ids, HANDLER_FAILED))
             return
@@ -69,6 +72,12 @@ class Writer:
             set_aside=[*page.set_aside, *aside],
             taken_back=[key for key in page.taken_back if key not in graph_ids],
         )
+
+
+def _is_broken(failure: HandlerFailed, page: Page) -> bool:
+    """Tell a handler that works for nothing from messages that it does not work for; those are tried again together."""
+    told = [write for write in page.writes if write.change is not None]
+    return not page.taken_back and len(failure.graph_ids) == len(told) >= _ALL
 
 
 def _of(page: Page, graph_ids: Collection[str]) -> dict[str, Sequence[AttachmentData]]:
