@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select, update
+from sqlalchemy import select, text, update
 
 from flask_ms365.content import missing
 from flask_ms365.errors import LeaseLost, SyncSwitchedOff, Throttled
@@ -231,19 +231,18 @@ def test_no_transaction_is_open_while_microsoft_is_asked(storing: Kept, monkeypa
     assert open_then == [False, False]
 
 
+_REFUSE = """CREATE TRIGGER refuse BEFORE INSERT ON ms365_attachment_content WHEN NEW.content = CAST('refused' AS BLOB)
+BEGIN SELECT RAISE(ABORT, 'packet too large'); END"""
+
+
 def test_a_database_that_does_not_take_one_gets_the_others(storing: Kept) -> None:
     """MySQL refuses what is larger than its max_allowed_packet."""
     bad, good = storing.ids(storing.deliver(File(name="bad", content=b"refused"), SMALL))
     with storing.host.app.app_context():
-        engine = storing.session.get_bind()
-
-    @event.listens_for(engine, "before_cursor_execute")
-    def refuse(_c: Any, _cursor: Any, _s: str, parameters: Any, _x: Any, _many: bool) -> None:
-        if b"refused" in tuple(parameters):
-            raise engine.dialect.dbapi.OperationalError("packet too large")
+        storing.session.execute(text(_REFUSE))
+        storing.session.commit()
 
     storing.fetch()
-    event.remove(engine, "before_cursor_execute", refuse)
     assert (storing.row(bad).content_error, set(storing.stored())) == ("notStored", {good})
 
 
