@@ -7,6 +7,7 @@ equal. Folders are fetched side by side, so moments may come in another order: w
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
@@ -86,6 +87,8 @@ def uninterrupted(world: World) -> Told:
 
 @pytest.mark.parametrize(("kind", "number"), [(kind, number) for kind in MOMENTS for number in range(MOMENTS[kind])])
 def test_a_crash_is_made_good_by_the_next_process(world: World, uninterrupted: Told, kind: Kind, number: int) -> None:
+    if world.database != "sqlite" and number % 3 and not os.environ.get("MS365_TEST_MOMENTS"):
+        pytest.skip("every third moment; MS365_TEST_MOMENTS=all tries all of them on this server")
     assert _tell(world, kind, number).contents == uninterrupted.contents
 
 

@@ -20,7 +20,7 @@ from tests.sync.conftest import Synced
 from tests.sync.killed_worker import Place, work
 
 MESSAGES = 20_000
-KILLS = int(os.environ.get("MS365_TEST_KILLS", "15"))
+KILLS = int(os.environ.get("MS365_TEST_KILLS", "10"))
 SEED = int(os.environ.get("MS365_TEST_SEED", str(random.randrange(10**9))))
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=timezone.utc)
 

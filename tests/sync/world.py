@@ -50,6 +50,7 @@ class World:
 
     def __init__(self, folder: Path, simulator: Simulator, database: str = "sqlite") -> None:
         db, config = (None, {}) if database == "sqlite" else _service(database)
+        self.database = database
         self.clock, self.hooks = Clock(), Hooks()
         # the host's clock is whichever this history has
         self._host = new_host(folder, simulator, lambda: self.clock(), db=db, **config)  # type: ignore[arg-type]
