@@ -9,9 +9,9 @@ from typing import Generic, TypeVar
 
 from flask_ms365.errors import GraphError, Throttled, Unauthorized, Unavailable
 from flask_ms365.graph.decode import decode
-from flask_ms365.graph.download import PERMANENT
+from flask_ms365.graph.download import PERMANENT, TOO_LARGE
 from flask_ms365.graph.errors_map import graph_error
-from flask_ms365.graph.http import TOO_LARGE, GraphHttp
+from flask_ms365.graph.http import GraphHttp
 from flask_ms365.graph.types import Batch, BatchAnswer
 from flask_ms365.words import Words
 

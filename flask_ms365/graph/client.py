@@ -13,17 +13,13 @@ from flask_ms365.errors import Unavailable
 from flask_ms365.graph.batch import BatchReader, Reads
 from flask_ms365.graph.content import GraphContent
 from flask_ms365.graph.decode import decode
-from flask_ms365.graph.http import GraphHttp
+from flask_ms365.graph.http import IMMUTABLE, GraphHttp
 from flask_ms365.graph.quota import Quota
 from flask_ms365.graph.types import AttachmentData, DeltaPage, FolderData, MessageData, Page, User
 from flask_ms365.words import Words
 
 T = TypeVar("T")
 
-# Ids that stay the same when a message moves; wanted on every request, inside batches too.
-_IMMUTABLE = 'IdType="ImmutableId"'
-
-_SLIM_SELECT = "changeKey,parentFolderId,receivedDateTime,isRead"
 _APART_SELECT = (
     "changeKey,parentFolderId,internetMessageId,conversationId,subject,from,sender,toRecipients,ccRecipients,"
     "bccRecipients,replyTo,receivedDateTime,sentDateTime,isRead,isDraft,importance,flag,categories,hasAttachments,"
@@ -42,7 +38,7 @@ class Select(str, Enum):
     ALL = MESSAGE_SELECT
     WITHOUT_BODY = _APART_SELECT
     # enough to see whether it is as we have it
-    SLIM = _SLIM_SELECT
+    SLIM = "changeKey,parentFolderId,receivedDateTime,isRead"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +64,7 @@ class GraphClient:
 
     def __init__(self, http: GraphHttp, *, owner: str = "me") -> None:
         self._http = http
-        self._batch = BatchReader(http=http, owner=owner, prefer=_IMMUTABLE)
+        self._batch = BatchReader(http=http, owner=owner, prefer=IMMUTABLE)
         self._root = f"{http.origin}/v1.0/{owner}"
         self.content = GraphContent(http, root=self._root)
 
@@ -131,7 +127,7 @@ class GraphClient:
 
     def following(self, url: str, *, page_size: int, attempts: int = 1) -> DeltaPage:
         """Return the page of a message delta that a link leads to."""
-        headers = {"Prefer": f"{_IMMUTABLE}, odata.maxpagesize={page_size}"}
+        headers = {"Prefer": f"{IMMUTABLE}, odata.maxpagesize={page_size}"}
         answer = self._http.request("GET", url, headers=headers, attempts=attempts)
         page = decode(answer.body, DeltaPage)
         self._check(page)
@@ -184,14 +180,19 @@ class GraphClient:
             yield from page.value
 
     def _get(self, url: str, kind: type[T], prefer: str = "") -> T:
-        headers = {"Prefer": f"{_IMMUTABLE}, {prefer}" if prefer else _IMMUTABLE}
+        headers = {"Prefer": f"{IMMUTABLE}, {prefer}" if prefer else IMMUTABLE}
         return decode(self._http.request("GET", url, headers=headers).body, kind)
+
+
+def leads_nowhere() -> Unavailable:
+    """Return what a chain of pages is that ends without an end, or leads in a circle."""
+    return Unavailable(Words("Microsoft Graph sent a page that leads nowhere."), code="brokenPaging")
 
 
 def _unseen(url: str, seen: set[str]) -> str:
     """Return ``url``, unless pages lead in a circle."""
     if url in seen:
-        raise Unavailable(Words("Microsoft Graph sent a page that leads nowhere."), code="brokenPaging")
+        raise leads_nowhere()
     seen.add(url)
     return url
 

@@ -6,10 +6,10 @@ from urllib.parse import quote
 
 from flask_ms365.errors import GraphError
 from flask_ms365.graph.download import PERMANENT, Download
-from flask_ms365.graph.http import GraphHttp
+from flask_ms365.graph.http import IMMUTABLE, GraphHttp
 from flask_ms365.words import Words
 
-_HEADERS = {"Prefer": 'IdType="ImmutableId"'}
+_HEADERS = {"Prefer": IMMUTABLE}
 
 
 class GraphContent:

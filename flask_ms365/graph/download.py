@@ -18,6 +18,7 @@ CHUNK = 64 * 1024
 LARGEST_REFUSAL = 64 * 1024
 LONGEST = 600.0  # seconds in all, however slowly it drips
 
+TOO_LARGE = "tooLarge"  # the code of our own for it; asked again it would be as large
 # these come as a 500, and come again however often one asks
 PERMANENT = frozenset({"ErrorCannotOpenFileAttachment", "ErrorCorruptData"})
 
@@ -82,12 +83,17 @@ def open_download(
         response = pool.request("GET", url, headers=wanted, redirect=False, preload_content=False, timeout=timeout)
     except (urllib3.exceptions.HTTPError, OSError) as exc:
         raise unreachable(exc) from None
-    request_id = response.headers.get("request-id", "")
-    told = {"event": "graph.request", "method": "GET", "status": response.status, "graph_request_id": request_id}
-    _log.debug("graph.request", extra=told)
+    log_answer("GET", response)
     if response.status != 200:
         raise graph_error(response.status, response.headers, _refusal(response))
     return Download(response, limit=limit)
+
+
+def log_answer(method: str, response: urllib3.BaseHTTPResponse) -> None:
+    """Log what support asks for, and no more: paths and headers hold secrets."""
+    request_id = response.headers.get("request-id", "")
+    told = {"event": "graph.request", "method": method, "status": response.status, "graph_request_id": request_id}
+    _log.debug("graph.request", extra=told)
 
 
 def unreachable(exc: Exception) -> Unavailable:
@@ -112,4 +118,4 @@ def _size(headers: Mapping[str, str]) -> int | None:
 
 def _too_large(limit: int) -> GraphError:
     message = Words("This is larger than the %(limit)s MB that are read at once.", limit=limit // (1024 * 1024))
-    return GraphError(message, code="tooLarge")
+    return GraphError(message, code=TOO_LARGE)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import urllib3
 
 from flask_ms365.errors import GraphError, Throttled, Unauthorized, Unavailable
-from flask_ms365.graph.download import PERMANENT, Download, open_download
+from flask_ms365.graph.download import PERMANENT, TOO_LARGE, Download, log_answer, open_download, unreachable
 from flask_ms365.graph.errors_map import graph_error
 from flask_ms365.graph.quota import AT_ONCE, Quota
 from flask_ms365.waiting import backoff
@@ -21,14 +21,15 @@ from flask_ms365.words import Words
 
 T = TypeVar("T")
 
-_log = logging.getLogger(__name__)
 _urllib3_log = logging.getLogger("urllib3.connectionpool")
+
+# Ids that stay the same when a message moves; wanted on every request, inside batches too.
+IMMUTABLE = 'IdType="ImmutableId"'
 
 LARGEST_ANSWER = 256 * 1024 * 1024
 _LONGEST_ANSWER = 60.0  # seconds for a body, whatever a single read may take: the lease is 90
 _A_READ = 256 * 1024  # of what is sent: packed a thousandfold it does not get past the limit unnoticed
 _ATTEMPTS = 3
-TOO_LARGE = "tooLarge"  # the code of our own for it; asked again it would be as large
 # longer waits release the mailbox instead of a worker sleeping on it
 _LONGEST_SLEEP = 5.0
 
@@ -178,18 +179,8 @@ class GraphHttp:
             finally:
                 response.release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as exc:
-            raise Unavailable(
-                Words("Microsoft Graph could not be reached (%(kind)s).", kind=type(exc).__name__)
-            ) from None
-        _log.debug(
-            "graph.request",
-            extra={
-                "event": "graph.request",
-                "method": method,
-                "status": response.status,
-                "graph_request_id": response.headers.get("request-id", ""),
-            },
-        )
+            raise unreachable(exc) from None
+        log_answer(method, response)
         if not 200 <= response.status < 300:
             raise graph_error(response.status, response.headers, content)
         return Answer(content, response.headers.get("Preference-Applied", ""))

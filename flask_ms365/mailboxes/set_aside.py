@@ -15,21 +15,22 @@ from flask_ms365.words import Words
 # of more than these a page tells only the number
 SHOWN = 50
 
+ABSENT = Words("Microsoft listed it, and then did not find it.")
+UNKNOWN = Words("Microsoft answered with an error.")
 _REASONS = {
     "ErrorCorruptData": Words("Microsoft says that it is damaged."),
     "ErrorCannotOpenFileAttachment": Words("Microsoft cannot open what is attached to it."),
-    "ErrorItemNotFound": Words("Microsoft listed it, and then did not find it."),
+    "ErrorItemNotFound": ABSENT,
     "tooLarge": Words("It is too large."),
     "refusedByDatabase": Words("The database of this app refused it. The log has the details."),
     "handlerFailed": Words("This app failed when it handled it. The log has the details."),
     "idTooLong": Words("Microsoft gave it an ID that is too long to be stored."),
 }
-_UNKNOWN = Words("Microsoft answered with an error.")
 
 
 def reason(code: str) -> Words:
     """Return what ``code`` means."""
-    return _REASONS.get(code, _UNKNOWN)
+    return _REASONS.get(code, UNKNOWN)
 
 
 def count_set_aside(session: AnySession, mailbox_ids: Sequence[int]) -> dict[int, int]:

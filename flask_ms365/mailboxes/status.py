@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from flask_ms365.mailboxes.doubts import Doubt
 from flask_ms365.mailboxes.progress import Progress, Reading, measured, readings_of
-from flask_ms365.mailboxes.set_aside import count_set_aside
+from flask_ms365.mailboxes.set_aside import ABSENT, UNKNOWN, count_set_aside
 from flask_ms365.models import Folder, Mailbox, Message
 from flask_ms365.models.base import AnySession
 from flask_ms365.models.mail import ASKED
@@ -38,14 +38,12 @@ WORDS: dict[str, tuple[str, Kind]] = {
 }
 
 _DENIED = Words("Microsoft does not let this app read it.")
-_ABSENT = Words("Microsoft listed it, and then did not find it.")
-_UNKNOWN = Words("Microsoft answered with an error.")
 _UNREADABLE = {
     "ErrorAccessDenied": _DENIED,
     "accessDenied": _DENIED,
-    "ErrorItemNotFound": _ABSENT,
-    "ErrorFolderNotFound": _ABSENT,
-    "itemNotFound": _ABSENT,
+    "ErrorItemNotFound": ABSENT,
+    "ErrorFolderNotFound": ABSENT,
+    "itemNotFound": ABSENT,
 }
 
 
@@ -59,7 +57,7 @@ class Unreadable:
     @property
     def words(self) -> Words:
         """What the code means."""
-        return _UNREADABLE.get(self.code, _UNKNOWN)
+        return _UNREADABLE.get(self.code, UNKNOWN)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import DDL, JSON, DateTime, Dialect, FromClause, Index, MetaData, String, Table, Text, event
@@ -17,6 +17,8 @@ from sqlalchemy.types import TypeDecorator
 
 GRAPH_ID_LENGTH = 2048
 
+T = TypeVar("T")
+
 AnySession = Session | scoped_session[Any]
 
 # PostgreSQL answers in the time zone of its session, wherever that is: outside of this the driver could not read the
@@ -24,6 +26,7 @@ AnySession = Session | scoped_session[Any]
 _EARLIEST = datetime(1, 1, 1, 16, tzinfo=timezone.utc)
 _LATEST = datetime(9999, 12, 31, 8, tzinfo=timezone.utc)
 
+_A_LIST = 500
 _AFTER_COMMIT = "ms365_after_commit"
 
 
@@ -182,6 +185,13 @@ def write_transaction(session: AnySession) -> Iterator[None]:
         raise
     for call in session.info.pop(_AFTER_COMMIT, ()):
         call()
+
+
+def in_batches(ids: Iterable[T]) -> Iterator[list[T]]:
+    """Yield ``ids``, as many at a time as an IN list takes: SQLite of old has 999 parameters."""
+    waiting = list(ids)
+    for start in range(0, len(waiting), _A_LIST):
+        yield waiting[start : start + _A_LIST]
 
 
 def rows_changed(session: AnySession, statement: Update | Delete) -> int:

@@ -23,7 +23,10 @@ class _Insert(NamedTuple):
 
 
 def insert_rows(session: AnySession, table: FromClause, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert ``rows``, which all have the same columns, two at least; in place, their values become the driver's."""
+    """Insert ``rows``, which all have the same columns, two at least; in place, their values become the driver's.
+
+    A column's own default is not filled in.
+    """
     if not rows:
         return
     connection = session.connection()

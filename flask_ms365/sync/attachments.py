@@ -9,9 +9,8 @@ from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from flask_ms365.graph.types import AttachmentData
 from flask_ms365.models import Attachment, AttachmentContent, Message
-from flask_ms365.models.base import AnySession, rows_changed
+from flask_ms365.models.base import AnySession, in_batches, rows_changed
 
-_AT_ONCE = 500  # ids in one IN list; SQLite of old takes 999 parameters
 _TABLE: Any = Attachment.__table__
 _COLUMNS = ("name", "content_type", "size", "kind", "is_inline", "content_id")
 # what was tried and stored before is of another content
@@ -39,7 +38,7 @@ def _find(session: AnySession, message_ids: Sequence[int]) -> Iterator[Row[Any]]
     columns = (_TABLE.c.id, _TABLE.c.graph_id, *(_TABLE.c[name] for name in _COLUMNS))
     messages = select(Message.id.label("message_id"), Message.mailbox_id, *columns)
     both = messages.outerjoin(_TABLE, _TABLE.c.message_id == Message.id)
-    for some in _batches(message_ids):
+    for some in in_batches(message_ids):
         yield from session.execute(both.where(Message.id.in_(some)))
 
 
@@ -65,21 +64,17 @@ def _update(session: AnySession, both: Sequence[tuple[Row[Any], dict[str, Any]]]
 
 def _begin_afresh(session: AnySession, ids: Sequence[int]) -> None:
     _forget_contents(session, ids)
-    for some in _batches(ids):
+    for some in in_batches(ids):
         rows_changed(session, update(Attachment).where(Attachment.id.in_(some)).values(_AFRESH))
 
 
 def _delete(session: AnySession, ids: Sequence[int]) -> None:
     _forget_contents(session, ids)
-    for some in _batches(ids):
+    for some in in_batches(ids):
         rows_changed(session, delete(Attachment).where(Attachment.id.in_(some)))
 
 
 def _forget_contents(session: AnySession, ids: Sequence[int]) -> None:
     """Delete them here: a host's SQLite cascades nothing."""
-    for some in _batches(ids):
+    for some in in_batches(ids):
         rows_changed(session, delete(AttachmentContent).where(AttachmentContent.attachment_id.in_(some)))
-
-
-def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))

@@ -142,8 +142,7 @@ class MailboxSync:
             if not fetched.is_new:
                 raise
             self._write_page(reading, fetched, values, is_new=False)
-        for name, value in values.items():
-            setattr(reading.folder, name, value)
+        _keep(reading.folder, values)
 
     def _write_page(self, reading: Reading, fetched: Fetched, values: dict[str, Any], *, is_new: bool) -> None:
         page, folder = self._resolver.page(reading, fetched, is_new=is_new), reading.folder
@@ -160,8 +159,8 @@ class MailboxSync:
         folder = reading.folder
         if reading.is_stuck:
             self._graph.probe()  # where nothing else comes either, it is not the page
-        if type(reading) is not Reading and (reading.is_stuck or isinstance(trouble, DeltaExpired)):
-            self._store.write_folder(folder.id, **{reading.link_name: None, "checked_at": self._clock()})
+        if isinstance(reading, Comparison) and (reading.is_stuck or isinstance(trouble, DeltaExpired)):
+            self._store.write_folder(folder.id, check_link=None, checked_at=self._clock())
             return
         if isinstance(trouble, DeltaExpired):
             self._restart(folder)
@@ -183,8 +182,7 @@ class MailboxSync:
         counts = {"read_count": 0, "read_seconds": 0.0, "round": folder.round + 1, "bodies_apart": False}
         changed = {**anew, **counts, "since": folder.since, **values}
         self._store.begin_again(folder.id, **changed)
-        for name, value in changed.items():
-            setattr(folder, name, value)
+        _keep(folder, changed)
 
     def _is_unreadable(self, trouble: GraphError) -> bool:
         """Tell whether only this folder cannot be read, by asking for the inbox where the code does not say."""
@@ -221,6 +219,12 @@ class MailboxSync:
             if folder.check_link is None:
                 self._store.begin_again(folder.id, check_link=None)
         self._read(Comparison(self._graph, folder) for folder in due)
+
+
+def _keep(folder: Folder, values: Mapping[str, Any]) -> None:
+    """Let the detached row say what was written to it."""
+    for name, value in values.items():
+        setattr(folder, name, value)
 
 
 def _is_comparison_due(folder: Folder, now: datetime) -> bool:

@@ -42,9 +42,8 @@ class MailboxClients:
         A probe tries once and does not wait long.
         """
         mailbox = self._read(mailbox_id)
-        name = mailbox.upn or mailbox.address
         if mailbox.access == "application":
-            return self._application(name, mailbox, is_probe=is_probe)
+            return self._application(_owner_of(mailbox), mailbox, is_probe=is_probe)
         if mailbox.connection_id is None:
             raise SignInNeeded
         registration = self.registration()
@@ -54,8 +53,7 @@ class MailboxClients:
         def token(rejected: str | None, claims: str) -> str:
             return self.tokens.access_token(mailbox.connection_id, self.registration, rejected=rejected, claims=claims)
 
-        owner = _users(name) if mailbox.access == "shared" else "me"
-        return self._client(registration, token, owner=owner, is_probe=is_probe, counted=mailbox)
+        return self._client(registration, token, owner=_owner_of(mailbox), is_probe=is_probe, counted=mailbox)
 
     def held(self, rows: Sequence[Any], registration: AppRegistration) -> dict[int, Callable[[], GraphClient]]:
         """Return mailbox id -> how to make its client, where a token is at hand: nothing is read or renewed for it.
@@ -68,8 +66,8 @@ class MailboxClients:
             )
         except MS365Error:
             return {}
-        makers = {row.id: partial(self._held, row, registration, app_token) for row in rows}
-        return {row.id: makers[row.id] for row in rows if self._is_held(row, registration, app_token)}
+        held = [row for row in rows if self._is_held(row, registration, app_token)]
+        return {row.id: partial(self._held, row, registration, app_token) for row in held}
 
     def _held(self, row: Any, registration: AppRegistration, app_token: str | None) -> GraphClient:
         is_app = row.access == "application"
@@ -80,8 +78,7 @@ class MailboxClients:
                 raise TokenUnavailable
             return token
 
-        owner = "me" if row.access == "sign_in" else _users(row.upn or row.address)
-        return self._client(registration, source, owner=owner, is_probe=True)
+        return self._client(registration, source, owner=_owner_of(row), is_probe=True)
 
     def _is_held(self, row: Any, registration: AppRegistration, app_token: str | None) -> bool:
         if row.access == "application":
@@ -91,10 +88,9 @@ class MailboxClients:
 
     def application(self, name: str, *, is_probe: bool = False) -> GraphClient:
         """Return a client that reads the mailbox of an address or sign-in name with the app's own permission."""
-        return self._application(name, None, is_probe=is_probe)
+        return self._application(_users(name), None, is_probe=is_probe)
 
-    def _application(self, name: str, counted: Any, *, is_probe: bool) -> GraphClient:
-
+    def _application(self, owner: str, counted: Any, *, is_probe: bool) -> GraphClient:
         def token(rejected: str | None, claims: str) -> str:
             registration = self.registration()
             self.session.commit()  # no transaction is open while Microsoft is asked
@@ -105,7 +101,7 @@ class MailboxClients:
                     exc.words, error=exc.error, code=exc.code, trace=exc.trace, advice=exc.advice
                 ) from None
 
-        return self._client(self.registration(), token, owner=_users(name), is_probe=is_probe, counted=counted)
+        return self._client(self.registration(), token, owner=owner, is_probe=is_probe, counted=counted)
 
     def with_token(self, access_token: str, *, name: str = "") -> GraphClient:
         """Return a client for an account that has just signed in: of its own mailbox, or of that of ``name``."""
@@ -148,6 +144,10 @@ class MailboxClients:
         quota = Quota(clock=self.clock, left=counted.quota_left, at=counted.quota_at) if counted else None
         http = GraphHttp(origin=registration.graph, token=token, pool=self._pool, is_probe=is_probe, quota=quota)
         return GraphClient(http, owner=owner)
+
+
+def _owner_of(mailbox: Any) -> str:
+    return "me" if mailbox.access == "sign_in" else _users(mailbox.upn or mailbox.address)
 
 
 def _users(name: str) -> str:

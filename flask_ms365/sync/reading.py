@@ -15,13 +15,11 @@ from typing import Any
 
 from flask_ms365.errors import Unavailable
 from flask_ms365.graph import AttachmentData, DeltaPage, DeltaQuery, GraphClient, MessageData, Reads, Select
-from flask_ms365.graph.client import FILTERED
-from flask_ms365.graph.download import PERMANENT
-from flask_ms365.graph.http import TOO_LARGE
+from flask_ms365.graph.client import FILTERED, leads_nowhere
+from flask_ms365.graph.download import PERMANENT, TOO_LARGE
 from flask_ms365.models.mail import PAGE_SIZE, Folder
 from flask_ms365.sync.plan import FolderRef, merge, to_read_in_full
 from flask_ms365.sync.rows import is_storable_id, may_have_files
-from flask_ms365.words import Words
 
 _ATTEMPTS = 2  # a page that does not come twice is asked for in halves
 _GOOD_PAGES = 5  # after so many the size doubles again
@@ -63,9 +61,6 @@ class Following:
 class Reading:
     """The main reading: from where the folder's cursor stands to the end of the round."""
 
-    # the column that keeps its place
-    link_name = "next_link"
-
     def __init__(self, graph: GraphClient, folder: Folder, first: Following | None = None) -> None:
         self._graph = graph
         self.folder = folder
@@ -91,7 +86,7 @@ class Reading:
             page, self._first = self._first or self._page(link), None
             link = page.next_link
             if (not link and not page.delta_link) or link in seen:
-                raise Unavailable(Words("Microsoft Graph sent a page that leads nowhere."), code="brokenPaging")
+                raise leads_nowhere()
             seen.add(link)
             yield self._completed(page)
             if page.delta_link:
@@ -203,8 +198,6 @@ def _may_have_files(item: MessageData) -> bool:
 class FreshReading(Reading):
     """What came since a long main reading began: a delta of its own, with a filter."""
 
-    link_name = "fresh_link"
-
     def __init__(self, graph: GraphClient, folder: Folder) -> None:
         super().__init__(graph, folder)
         self.keeps_sightings = False
@@ -224,8 +217,6 @@ class FreshReading(Reading):
 
 class Comparison(Reading):
     """All that Graph lists, with no more than what shows whether our rows say the same."""
-
-    link_name = "check_link"
 
     def __init__(self, graph: GraphClient, folder: Folder) -> None:
         super().__init__(graph, folder)

@@ -14,7 +14,7 @@ from flask_ms365.errors import MS365Error
 from flask_ms365.graph.quota import Quota
 from flask_ms365.graph.types import AttachmentData
 from flask_ms365.models import Folder, Message, SetAside, Sighting, write_transaction
-from flask_ms365.models.base import AnySession, rows_changed
+from flask_ms365.models.base import AnySession, in_batches, rows_changed
 from flask_ms365.models.insert import insert_rows
 from flask_ms365.signals import message_synced
 from flask_ms365.sync.attachments import replace_attachments
@@ -23,7 +23,6 @@ from flask_ms365.sync.lease import Lease, renew, shared_now
 from flask_ms365.sync.page import Aside, HandlerFailed, Page
 from flask_ms365.sync.plan import Known, Likeness, Write
 
-_AT_ONCE = 500  # ids in one IN list; SQLite of old takes 999 parameters
 _KNOWN = (
     Message.id,
     Message.graph_id,
@@ -59,7 +58,7 @@ class Store:
     def known(self, graph_ids: Iterable[str]) -> dict[str, Known]:
         """Return what the database has of these messages, and leave no transaction open."""
         found: dict[str, Known] = {}
-        for ids in _some(graph_ids):
+        for ids in in_batches(graph_ids):
             known = select(*_KNOWN).where(self._is_ours, Message.graph_id.in_(ids))
             found |= {row.graph_id: Known._make(row) for row in self._session.execute(known)}
         self._session.commit()
@@ -77,7 +76,7 @@ class Store:
             func.coalesce(length(Message.body), 0),
         )
         folders = select(Folder.id).where(Folder.mailbox_id == self._lease.mailbox_id)
-        for moments in _some(received_at):
+        for moments in in_batches(received_at):
             alike = select(*_KNOWN, *kept).where(Message.folder_id.in_(folders), Message.received_at.in_(moments))
             for row in self._session.execute(alike):
                 found.append((Known._make(row[: len(_KNOWN)]), tuple(row[len(_KNOWN) :])))
@@ -159,14 +158,14 @@ class Store:
 
     def due_aside(self, now: datetime, *, limit: int) -> list[Aside]:
         """Return messages that were set aside and are to be tried again."""
-        due = select(SetAside).where(SetAside.mailbox_id == self._lease.mailbox_id, SetAside.next_try_at <= now)
+        due = select(SetAside).where(self._is_our_aside, SetAside.next_try_at <= now)
         found = [_aside(row) for row in self._session.scalars(due.order_by(SetAside.next_try_at).limit(limit))]
         self._session.commit()
         return found
 
     def all_aside(self) -> dict[str, int]:
         """Return Graph id -> attempts so far, of everything that was set aside."""
-        aside = select(SetAside.graph_id, SetAside.attempts).where(SetAside.mailbox_id == self._lease.mailbox_id)
+        aside = select(SetAside.graph_id, SetAside.attempts).where(self._is_our_aside)
         found = {row.graph_id: row.attempts for row in self._session.execute(aside)}
         self._session.commit()
         return found
@@ -184,6 +183,10 @@ class Store:
     @property
     def _is_ours(self) -> Any:
         return Message.mailbox_id == self._lease.mailbox_id
+
+    @property
+    def _is_our_aside(self) -> Any:
+        return SetAside.mailbox_id == self._lease.mailbox_id
 
     def _set_folder(self, folder_id: int, values: Mapping[str, Any]) -> None:
         rows_changed(self._session, update(Folder).where(Folder.id == folder_id).values(values))
@@ -212,7 +215,7 @@ class Store:
 
     def _ids_of(self, graph_ids: Collection[str]) -> dict[str, int]:
         found: dict[str, int] = {}
-        for some in _some(graph_ids):
+        for some in in_batches(graph_ids):
             ids = select(Message.graph_id, Message.id).where(self._is_ours, Message.graph_id.in_(some))
             found |= {row.graph_id: row.id for row in self._session.execute(ids)}
         return found
@@ -224,14 +227,10 @@ class Store:
     def _keep_aside(self, page: Page) -> None:
         """Set aside what is new there, count what failed again, and drop what need no longer be."""
         if page.taken_back:
-            gone = delete(SetAside).where(
-                SetAside.mailbox_id == self._lease.mailbox_id, SetAside.graph_id.in_(list(page.taken_back))
-            )
+            gone = delete(SetAside).where(self._is_our_aside, SetAside.graph_id.in_(list(page.taken_back)))
             rows_changed(self._session, gone)
         for aside in page.set_aside:
-            again = update(SetAside).where(
-                SetAside.mailbox_id == self._lease.mailbox_id, SetAside.graph_id == aside.graph_id
-            )
+            again = update(SetAside).where(self._is_our_aside, SetAside.graph_id == aside.graph_id)
             counted = {"code": aside.code, "attempts": aside.attempts, "next_try_at": aside.next_try_at}
             if not rows_changed(self._session, again.values(counted)):
                 self._session.execute(insert(SetAside).values(self._new_aside(aside) | counted))
@@ -253,7 +252,7 @@ class Store:
     def _messages(self, told: Sequence[Write]) -> dict[str, Message]:
         """Return the messages that handlers are told of, as the host's own session has them."""
         found: dict[str, Message] = {}
-        for ids in _some(write.graph_id for write in told):
+        for ids in in_batches(write.graph_id for write in told):
             messages = select(Message).where(self._is_ours, Message.graph_id.in_(ids))
             rows = self._session.scalars(messages, execution_options={"populate_existing": True})
             found |= {message.graph_id: message for message in rows}
@@ -292,10 +291,3 @@ def _aside(row: SetAside) -> Aside:
         attempts=row.attempts,
         next_try_at=row.next_try_at,
     )
-
-
-def _some(items: Iterable[Any]) -> Iterable[list[Any]]:
-    """Yield the items, as many at a time as a statement takes."""
-    waiting = list(items)
-    for start in range(0, len(waiting), _AT_ONCE):
-        yield waiting[start : start + _AT_ONCE]

@@ -33,17 +33,14 @@ class Sweep:
         if is_doubtful and self.store.doubt_of(folder.id) != BELIEVED:
             _log.warning("folder.emptied", extra={"event": "folder.emptied", "folder_id": folder.id})
             return ASKED
-        self._confirm(folder)
+        self.follow(folder)
         return None
 
     def follow(self, folder: Folder, *, unlisted: str = "") -> None:
-        """Follow the messages of a folder that is no longer read.
+        """Confirm what was not met of a folder, or all that is stored of one that is no longer read.
 
         Where it is not even listed, those that are still in it stay as they are: lists can have gaps.
         """
-        self._confirm(folder, unlisted=unlisted)
-
-    def _confirm(self, folder: Folder, *, unlisted: str = "") -> None:
         after = 0
         while rows := self.store.unseen(folder.id, after=after, limit=_AT_ONCE):
             after = rows[-1][0]
