@@ -19,6 +19,7 @@ from flask_ms365.crypto import generate_key
 from flask_ms365.identity.token_endpoint import TokenPair
 from flask_ms365.identity.tokens import seal_pair
 from flask_ms365.models import Connection, Folder, Mailbox, write_transaction
+from flask_ms365.sync import engine, mailbox_client  # noqa: F401 - a worker that runs has them
 from flask_ms365.sync.report import Result
 
 _TID = "8f2f1b7e-6b8f-4a9a-9d5e-2c9d9c1f0b11"

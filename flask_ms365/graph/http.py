@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -80,6 +81,8 @@ class GraphHttp:
     ) -> None:
         self.origin = origin
         self.quota = quota or Quota(clock=lambda: datetime.now(timezone.utc), sleep=sleep)
+        # seconds until the quickest answer began
+        self.shortest_wait = math.inf
         self._source = token
         self._held = ""
         self._renewing = threading.Lock()
@@ -164,6 +167,7 @@ class GraphHttp:
                 self._held = self._source(rejected, claims)
 
     def _exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        began = time.monotonic()
         try:
             response = self._pool.request(
                 method,
@@ -174,6 +178,7 @@ class GraphHttp:
                 preload_content=False,
                 timeout=self._timeout,
             )
+            self.shortest_wait = min(self.shortest_wait, time.monotonic() - began)
             try:
                 content = _read(response)
             finally:

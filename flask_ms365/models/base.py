@@ -64,7 +64,10 @@ def _as_utc(value: datetime) -> datetime:
 
 def _as_sqlite_text(value: datetime | None) -> str | None:
     """Return the very text that SQLAlchemy would make, in a third of the time: every message has several dates."""
-    return None if value is None else _as_utc(value).isoformat(" ", "microseconds")[:26]
+    if value is None:
+        return None
+    utc = value if value.tzinfo is timezone.utc else _as_utc(value)
+    return utc.isoformat(" ", "microseconds")[:26]
 
 
 class Json(TypeDecorator[Any]):

@@ -1,13 +1,14 @@
 """Many rows in one statement, at the speed of the database's driver.
 
 SQLAlchemy compiles the statement, and says what each column type makes of a value. It would also check and copy each
-row twice, which costs more than all the rest that is done to a row in Python.
+row twice, which costs more than all the rest that is done to a row in Python. Here a value is made column by column.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import repeat
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -18,23 +19,28 @@ from flask_ms365.models.base import AnySession
 
 class _Insert(NamedTuple):
     statement: str
+    names: Sequence[str]
     processors: Sequence[tuple[str, Callable[[Any], Any]]]
-    as_parameters: Callable[[dict[str, Any]], Any]
+    is_positional: bool
 
 
-def insert_rows(session: AnySession, table: FromClause, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert ``rows``, which all have the same columns, two at least; in place, their values become the driver's.
+def insert_rows(session: AnySession, table: FromClause, rows: Sequence[Mapping[str, Any]], **same: Any) -> None:
+    """Insert ``rows``, which all have the same columns, two at least; each has ``same`` beside its own.
 
     A column's own default is not filled in.
     """
     if not rows:
         return
-    connection = session.connection()
-    prepared = _prepare(connection.dialect, table, tuple(rows[0]))
+    own, connection = tuple(rows[0]), session.connection()
+    prepared = _prepare(connection.dialect, table, own + tuple(same))
+    columns: dict[str, Iterable[Any]] = dict(zip(own, zip(*map(itemgetter(*own), rows), strict=True), strict=True))
+    columns |= {name: repeat(value, len(rows)) for name, value in same.items()}
     for name, process in prepared.processors:
-        for row in rows:
-            row[name] = process(row[name])
-    connection.exec_driver_sql(prepared.statement, list(map(prepared.as_parameters, rows)))
+        columns[name] = map(process, columns[name])
+    parameters: Iterable[Any] = zip(*(columns[name] for name in prepared.names), strict=True)
+    if not prepared.is_positional:
+        parameters = (dict(zip(prepared.names, row, strict=True)) for row in parameters)
+    connection.exec_driver_sql(prepared.statement, list(parameters))
 
 
 @lru_cache(maxsize=16)
@@ -45,6 +51,7 @@ def _prepare(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> _Inser
     processors = [(name, kind.dialect_impl(dialect).bind_processor(dialect)) for name, kind in types.items()]
     return _Insert(
         statement=str(compiled),
+        names=compiled.positiontup if compiled.positional else columns,
         processors=[(name, process) for name, process in processors if process is not None],
-        as_parameters=itemgetter(*compiled.positiontup) if compiled.positional else dict,
+        is_positional=compiled.positional,
     )

@@ -26,6 +26,7 @@ _log = logging.getLogger(__name__)
 
 _FRESH = {"populate_existing": True}
 _LOOK_BACK = 200  # saves of single settings
+_HELD_VERSION = select(SettingsVersion.__table__.c.version).with_for_update(read=True)  # made once: this goes with every page
 
 
 class Settings:
@@ -126,8 +127,7 @@ class Settings:
 
     def hold_version(self) -> int:
         """Within a transaction: keep saves waiting until it ends, and return the version that holds till then."""
-        held = select(SettingsVersion.version).with_for_update(read=True)
-        version = self._session.scalar(held)
+        version = self._session.scalar(_HELD_VERSION)
         return lock_version(self._session).version if version is None else version
 
     def confirm_base_url(self, url: str, *, actor: str | None = None) -> None:

@@ -18,24 +18,36 @@ Outcome = tuple[Reading, Fetched | BaseException]
 
 
 class FetchAhead:
-    """Yields each reading's pages in their order, of different readings in any; then the error that ended one."""
+    """Yields each reading's pages in their order, of different readings in any; then the error that ended one.
 
-    def __init__(self, readings: Iterable[Reading], *, context: Callable[[], AbstractContextManager[object]]) -> None:
+    Memory is bounded by pages: of each reading one is on its way or waits, beside the one that is being stored.
+    Where answers come at once (``is_near``) they are fetched when they are wanted: a thread would save no time, but
+    take the interpreter from the one who stores.
+    """
+
+    def __init__(
+        self,
+        readings: Iterable[Reading],
+        *,
+        context: Callable[[], AbstractContextManager[object]],
+        is_near: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._waiting = deque(readings)
         self._context = context
-        self._under_way = 0
+        self._is_near = is_near
+        self._pages: dict[Reading, Iterator[Fetched]] = {}
+        self._wanted: deque[Reading] = deque()
         self._fetched: SimpleQueue[Outcome] = SimpleQueue()
-        self._threads: dict[threading.Thread, Reading] = {}
-        self._is_closed = False
+        self._threads: set[threading.Thread] = set()
 
     def __iter__(self) -> Iterator[Outcome]:
-        self._start()
-        while self._under_way:
-            reading, outcome = self._fetched.get()
-            self._under_way -= _is_end(outcome)
+        while self._begin():
+            reading, outcome = self._next()
+            if _is_end(outcome):
+                del self._pages[reading]
+            else:
+                self._ask(reading)
             yield reading, outcome
-            reading.room.release()
-            self._start()
 
     def add(self, reading: Reading) -> None:
         """Fetch another reading, too."""
@@ -43,34 +55,43 @@ class FetchAhead:
 
     def close(self) -> None:
         """Stop fetching; what was fetched and not stored is fetched again by the next run."""
-        self._is_closed = True
-        for reading in self._threads.values():
-            reading.room.release()
         until = time.monotonic() + _PATIENCE
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
 
-    def _start(self) -> None:
-        while self._waiting and self._under_way < AT_ONCE:
+    def _begin(self) -> bool:
+        """Begin as many readings as may be read at once; tell whether any is under way."""
+        while self._waiting and len(self._pages) < AT_ONCE:
             reading = self._waiting.popleft()
-            self._under_way += 1
-            thread = threading.Thread(target=self._fetch, args=(reading,), name="ms365-fetch", daemon=True)
-            self._threads = {other: its for other, its in self._threads.items() if other.is_alive()}
-            self._threads[thread] = reading
-            thread.start()
+            self._pages[reading] = reading.fetch()
+            self._ask(reading)
+        return bool(self._pages)
+
+    def _ask(self, reading: Reading) -> None:
+        if self._is_near():
+            self._wanted.append(reading)
+            return
+        thread = threading.Thread(target=self._fetch, args=(reading,), name="ms365-fetch", daemon=True)
+        self._threads = {other for other in self._threads if other.is_alive()} | {thread}
+        thread.start()
 
     def _fetch(self, reading: Reading) -> None:
         with self._context():  # a token that Graph refuses is renewed from here
-            pages = reading.fetch()
-            outcome: Fetched | BaseException | None = None
-            while not self._is_closed and not _is_end(outcome):
-                try:
-                    outcome = next(pages)
-                except BaseException as exc:  # told where it can be handled
-                    outcome = exc
-                self._fetched.put((reading, outcome))
-                reading.room.acquire()
+            self._fetched.put((reading, _outcome(self._pages[reading])))
+
+    def _next(self) -> Outcome:
+        if self._wanted and self._fetched.empty():
+            reading = self._wanted.popleft()
+            return reading, _outcome(self._pages[reading])
+        return self._fetched.get()
 
 
-def _is_end(outcome: Fetched | BaseException | None) -> bool:
-    return isinstance(outcome, BaseException) or (outcome is not None and outcome.delta_link is not None)
+def _outcome(pages: Iterator[Fetched]) -> Fetched | BaseException:
+    try:
+        return next(pages)
+    except BaseException as exc:  # told where it can be handled
+        return exc
+
+
+def _is_end(outcome: Fetched | BaseException) -> bool:
+    return isinstance(outcome, BaseException) or outcome.delta_link is not None

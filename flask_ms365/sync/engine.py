@@ -120,7 +120,7 @@ class MailboxSync:
             pass  # the main reading meets it too, and tells
 
     def _read(self, readings: Iterable[Reading]) -> None:
-        ahead = FetchAhead(readings, context=self._app.app_context)
+        ahead = FetchAhead(readings, context=self._app.app_context, is_near=self._graph.is_near)
         try:
             for reading, outcome in ahead:
                 if self._is_stopping():

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, text, update
+from sqlalchemy import bindparam, or_, select, text, update
 from sqlalchemy.sql import ColumnElement, Update
 
 from flask_ms365.errors import LeaseLost
@@ -27,6 +27,14 @@ _NOW = {
     "mysql": "SELECT UTC_TIMESTAMP(6)",
     "mariadb": "SELECT UTC_TIMESTAMP(6)",
 }
+
+_MAILBOX: Any = Mailbox.__table__
+# made once: this goes with every page
+_RENEWED = update(_MAILBOX).where(
+    _MAILBOX.c.id == bindparam("held_id"),
+    _MAILBOX.c.lease_epoch == bindparam("held_epoch"),
+    _MAILBOX.c.lease_owner == bindparam("held_owner"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +94,9 @@ def renew(session: AnySession, lease: Lease, now: datetime, **values: Any) -> No
 
     Raise :exc:`LeaseLost` when somebody else took over.
     """
-    until = now + timedelta(seconds=lease.seconds)
-    if not rows_changed(session, _held(lease).values(lease_expires_at=until, **values)):
+    held = {"held_id": lease.mailbox_id, "held_epoch": lease.epoch, "held_owner": lease.owner}
+    values["lease_expires_at"] = now + timedelta(seconds=lease.seconds)
+    if not session.execute(_RENEWED, {**held, **values}).rowcount:  # type: ignore[attr-defined]
         raise LeaseLost
 
 

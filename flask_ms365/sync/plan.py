@@ -62,8 +62,7 @@ class FolderRef:
     since: datetime | None = None
 
 
-@dataclass(slots=True, kw_only=True)
-class Write:
+class Write(msgspec.Struct, kw_only=True, gc=False):
     """One row to write. ``row_id`` is None for a new one; ``change`` is None where no handler need know."""
 
     graph_id: str
@@ -186,7 +185,7 @@ def _arrival(item: MessageData, known: Known | None, folder: FolderRef) -> Write
 
 def _creation(item: MessageData, folder: FolderRef) -> Write:
     values = message_values(item)
-    values["folder_id"] = folder.id
+    values["folder_id"], values["graph_id"] = folder.id, item.id
     return Write(graph_id=item.id, row_id=None, values=values, change=Change.CREATED)
 
 

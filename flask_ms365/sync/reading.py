@@ -6,7 +6,6 @@ a long main reading is under way; and the *comparison*, which once a day holds w
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -73,8 +72,6 @@ class Reading:
         self.keeps_sightings = self.is_full and folder.round > 1
         # whether even a single message does not come
         self.is_stuck = False
-        # memory is bounded by pages: one that is on its way or waits, beside one that is being stored
-        self.room = threading.Semaphore(1)
         self._page_size = folder.page_size
         self._good_pages = 0
         self._began = time.monotonic()

@@ -23,14 +23,15 @@ from flask_ms365.sync.lease import Lease, renew, shared_now
 from flask_ms365.sync.page import Aside, HandlerFailed, Page
 from flask_ms365.sync.plan import Known, Likeness, Write
 
-_KNOWN = (
-    Message.id,
-    Message.graph_id,
-    Message.folder_id,
-    Message.change_key,
-    Message.is_read,
-    Message.removed_at,
+_MESSAGE: Any = Message.__table__
+_KNOWN = tuple(_MESSAGE.c[name] for name in Known._fields)
+# these go with every page: made once
+_KNOWN_ROWS = select(*_KNOWN).where(
+    _MESSAGE.c.mailbox_id == bindparam("mailbox_id"), _MESSAGE.c.graph_id.in_(bindparam("graph_ids", expanding=True))
 )
+
+_FOLDER: Any = Folder.__table__
+_FOLDER_SET = update(_FOLDER).where(_FOLDER.c.id == bindparam("row_id"))
 
 
 class Store:
@@ -59,8 +60,8 @@ class Store:
         """Return what the database has of these messages, and leave no transaction open."""
         found: dict[str, Known] = {}
         for ids in in_batches(graph_ids):
-            known = select(*_KNOWN).where(self._is_ours, Message.graph_id.in_(ids))
-            found |= {row.graph_id: Known._make(row) for row in self._session.execute(known)}
+            asked = {"mailbox_id": self._lease.mailbox_id, "graph_ids": ids}
+            found |= {row[1]: Known._make(row) for row in self._session.execute(_KNOWN_ROWS, asked)}
         self._session.commit()
         return found
 
@@ -189,11 +190,11 @@ class Store:
         return SetAside.mailbox_id == self._lease.mailbox_id
 
     def _set_folder(self, folder_id: int, values: Mapping[str, Any]) -> None:
-        rows_changed(self._session, update(Folder).where(Folder.id == folder_id).values(values))
+        self._session.execute(_FOLDER_SET, {"row_id": folder_id, **values})
 
     def _insert(self, writes: Sequence[Write]) -> None:
-        rows = [{**write.values, "mailbox_id": self._lease.mailbox_id, "graph_id": write.graph_id} for write in writes]
-        insert_rows(self._session, Message.__table__, rows)
+        rows = [write.values for write in writes]
+        insert_rows(self._session, Message.__table__, rows, mailbox_id=self._lease.mailbox_id)
 
     def _update(self, writes: Sequence[Write]) -> None:
         """Write known rows, those with the same columns in one statement."""
