@@ -45,6 +45,9 @@ class UTCDateTime(TypeDecorator[datetime]):
         utc = _as_utc(value)
         return min(max(utc, _EARLIEST), _LATEST) if dialect.name == "postgresql" else utc.replace(tzinfo=None)
 
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        return _of_sqlite_text if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
@@ -68,6 +71,10 @@ def _as_sqlite_text(value: datetime | None) -> str | None:
         return None
     utc = value if value.tzinfo is timezone.utc else _as_utc(value)
     return utc.isoformat(" ", "microseconds")[:26]
+
+
+def _of_sqlite_text(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value).replace(tzinfo=timezone.utc)
 
 
 class Json(TypeDecorator[Any]):

@@ -85,6 +85,8 @@ class Look:
     mailbox_id: int
     address: str
     is_idle: bool = False
+    # whether answers come so soon that threads are worth nothing
+    is_near: bool = False
     # row id of a folder -> the page that followed its cursor
     pages: dict[int, Following] = field(default_factory=dict, repr=False)
     # row id of a folder -> the cursor to go on from, where it is another one
@@ -157,10 +159,11 @@ class Poll:
                 self._ask(result, clients[row.id], row, selected)
             return result
 
-        if len(rows) == 1:
-            return [look(rows[0])]
+        looks = [look(row) for row in rows[:1]]
+        if len(rows) == 1 or any(each.is_near for each in looks):
+            return looks + [look(row) for row in rows[1:]]
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="ms365-look") as threads:
-            return list(threads.map(look, rows))
+            return looks + list(threads.map(look, rows[1:]))
 
     def _askable(self, row: Row[Any], folders: Sequence[Any]) -> list[Any]:
         """Return the folders to ask; none where a run is due whatever they answer."""
@@ -190,7 +193,7 @@ class Poll:
                     look.moved[folder.id] = page.delta_link
         except MS365Error:
             return  # a run meets it again, and knows what it means
-        look.is_idle = True
+        look.is_idle, look.is_near = True, graph.is_near()
 
     def _let_go(self, owner: str, claimed: list[int], idle: list[Look], next_due_at: datetime) -> None:
         """Let all go, and write that the idle ones are up to date."""

@@ -18,12 +18,15 @@ from hypothesis import strategies as st
 from hypothesis.internal.conjecture.engine import ConjectureRunner
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from flask_ms365.graph import client
 from flask_ms365.sync.report import Result
 from tests.sync.hooks import KINDS, Crash, Kind
 from tests.sync.mail import CHANGES, FAULTS, FOLDER_CHANGES, Mail, Turn
 from tests.sync.world import World
 
 HISTORIES = int(os.environ.get("MS365_TEST_HISTORIES", "300"))
+
+_NEAR = client.NEAR
 
 GOOD = (Result.DONE, Result.THROTTLED, Result.UNAVAILABLE)
 
@@ -52,8 +55,12 @@ class Histories(RuleBasedStateMachine):
         repeats=st.booleans(),
         letters=st.integers(0, 7),
         is_synced=st.booleans(),
+        is_near=st.booleans(),
     )
-    def begin(self, is_immutable: bool, loses: bool, repeats: bool, letters: int, is_synced: bool) -> None:
+    def begin(
+        self, is_immutable: bool, loses: bool, repeats: bool, letters: int, is_synced: bool, is_near: bool
+    ) -> None:
+        client.NEAR = _NEAR if is_near else 0.0  # else pages are fetched by threads, as they are from afar
         self.mail = Mail(self.world)
         self.mail.box.immutable_ids = is_immutable
         self.mail.box.lose_round_trips, self.mail.box.duplicates = loses, repeats
@@ -160,6 +167,7 @@ class Histories(RuleBasedStateMachine):
         if not hasattr(self, "mail"):
             return
         self.world.settle()
+        client.NEAR = _NEAR
         differences = self.world.differences()
         assert differences == [], "\n".join(differences)
 

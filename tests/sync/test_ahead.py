@@ -55,8 +55,12 @@ def _numbered(pages: int) -> list[Fetched]:
     return [_page(number, is_last=number == pages) for number in range(1, pages + 1)]
 
 
-def ahead_of(*readings: Reading, context: Callable[[], AbstractContextManager[object]] = nullcontext) -> FetchAhead:
-    return FetchAhead(readings, context=context)
+def ahead_of(
+    *readings: Reading,
+    context: Callable[[], AbstractContextManager[object]] = nullcontext,
+    is_near: Callable[[], bool] = lambda: False,
+) -> FetchAhead:
+    return FetchAhead(readings, context=context, is_near=is_near)
 
 
 def number_of(outcome: Fetched | BaseException) -> str | None:
@@ -126,9 +130,28 @@ def test_at_most_two_pages_of_a_reading_are_in_memory() -> None:
         assert not reading.reaches(stored + 2, within=0.02)
 
 
-def test_an_error_ends_its_reading_and_no_other() -> None:
+def test_where_answers_come_at_once_no_thread_is_started_and_nothing_is_fetched_before_it_is_wanted() -> None:
+    readings = [Pages(3), Pages(3)]
+    outcomes = []
+    for stored, outcome in enumerate(ahead_of(*readings, is_near=lambda: True), start=1):
+        outcomes.append(outcome)
+        assert (sum(reading.fetched for reading in readings), fetching()) == (stored, [])
+
+    assert [numbers_of(reading, outcomes) for reading in readings] == [["1", "2", "3"]] * 2
+
+
+def test_where_answers_begin_to_come_at_once_every_page_still_comes_once() -> None:
+    answers = iter([False, False, True, False, True, True, False])
+    readings = [Pages(3), Pages(3)]
+    outcomes = list(ahead_of(*readings, is_near=lambda: next(answers, True)))
+
+    assert [numbers_of(reading, outcomes) for reading in readings] == [["1", "2", "3"]] * 2
+
+
+@pytest.mark.parametrize("is_near", [False, True])
+def test_an_error_ends_its_reading_and_no_other(is_near: bool) -> None:
     broken, well = Pages([_page(1), Unavailable()]), Pages()
-    outcomes = list(ahead_of(broken, well))
+    outcomes = list(ahead_of(broken, well, is_near=lambda: is_near))
 
     assert numbers_of(broken, outcomes) == ["1", "Unavailable"]
     assert numbers_of(well, outcomes) == ["1", "2", "3"]
