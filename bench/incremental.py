@@ -17,6 +17,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from bench import idle
+from bench.databases import finish
 from bench.measured import Measurement, Work, in_turns, measured, ratios, spread, table
 from bench.ours import connect, host
 from bench.pages import DELTA_END, ONE_CHANGE, served
@@ -65,6 +66,7 @@ def _seed(graph: str, database: str, key: str, mailboxes: int, changed: int) -> 
                 (DELTA_END, ONE_CHANGE.format(0), changed),
             )
         connection.close()
+        finish(database)  # the copies are made of the file alone
 
     return work
 
