@@ -6,6 +6,9 @@ lease writes nothing when it wakes: the epoch has moved on.
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -45,6 +48,29 @@ class Lease:
     owner: str
     epoch: int
     seconds: int
+
+
+class Owners:
+    """The names under which this process holds leases, so that it can let go of all of them when it has to end."""
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+
+    @contextmanager
+    def name(self) -> Iterator[str]:
+        """Yield a new name, to hold leases by until the end of the block."""
+        name = secrets.token_hex(16)
+        self._names.add(name)
+        try:
+            yield name
+        finally:
+            self._names.discard(name)
+
+    def let_go(self, session: AnySession, now: datetime) -> None:
+        """Let others take at once whatever is held; those of us who still run write nothing more."""
+        ours = update(Mailbox).where(Mailbox.lease_owner.in_(list(self._names)))
+        with write_transaction(session):
+            rows_changed(session, ours.values(**_taken_away(), next_due_at=now))
 
 
 def shared_now(session: AnySession, own: datetime) -> datetime:
@@ -107,14 +133,17 @@ def release(session: AnySession, lease: Lease, **outcome: Any) -> bool:
 
 def take_away(session: AnySession, mailbox_id: int, **values: Any) -> None:
     """Within a transaction: whoever holds the mailbox writes nothing more; ``values`` are written with it."""
-    free = {"lease_owner": None, "lease_expires_at": None, "lease_epoch": Mailbox.lease_epoch + 1}
-    rows_changed(session, update(Mailbox).where(Mailbox.id == mailbox_id).values(**free, **values))
+    rows_changed(session, update(Mailbox).where(Mailbox.id == mailbox_id).values(**_taken_away(), **values))
 
 
 def hurry(session: AnySession, mailbox_id: int, now: datetime) -> None:
     """Within a transaction: let the next tick take the mailbox, unless it waits after a failure."""
     waits = update(Mailbox).where(Mailbox.id == mailbox_id, Mailbox.fail_count == 0, Mailbox.next_due_at > now)
     rows_changed(session, waits.values(next_due_at=now))
+
+
+def _taken_away() -> dict[str, Any]:
+    return {"lease_owner": None, "lease_expires_at": None, "lease_epoch": Mailbox.lease_epoch + 1}
 
 
 def _held(lease: Lease) -> Update:

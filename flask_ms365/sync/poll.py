@@ -6,11 +6,9 @@ that the look has read.
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -23,9 +21,10 @@ from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.models import Connection, Folder, Mailbox, SetAside, write_transaction
 from flask_ms365.models.base import AnySession, rows_changed
 from flask_ms365.sync.folders import COMPARED_EVERY, LISTED_EVERY, FolderTree
-from flask_ms365.sync.lease import claim_due, shared_now
+from flask_ms365.sync.lease import Owners, claim_due, shared_now
 from flask_ms365.sync.mailbox_client import MailboxClients
 from flask_ms365.sync.report import Result
+from flask_ms365.sync.side_by_side import side_by_side
 from flask_ms365.sync.since import has_gap
 
 if TYPE_CHECKING:
@@ -108,10 +107,14 @@ class Poll:
     lacks_contents: ColumnElement[bool]
     interval: timedelta
     lease_seconds: int
+    owners: Owners
 
     def due(self) -> list[Look]:
         """Look at mailboxes that are due and free, as many as a statement takes; write the idle ones as done."""
-        owner = secrets.token_hex(16)
+        with self.owners.name() as owner:
+            return self._due(owner)
+
+    def _due(self, owner: str) -> list[Look]:
         now = shared_now(self.session, self.clock())
         claimed = claim_due(self.session, owner=owner, seconds=self.lease_seconds, now=now, limit=AT_ONCE)
         if not claimed:
@@ -162,8 +165,7 @@ class Poll:
         looks = [look(row) for row in rows[:1]]
         if len(rows) == 1 or any(each.is_near for each in looks):
             return looks + [look(row) for row in rows[1:]]
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="ms365-look") as threads:
-            return looks + list(threads.map(look, rows[1:]))
+        return looks + side_by_side(look, rows[1:], at_once=_THREADS, name="ms365-look")
 
     def _askable(self, row: Row[Any], folders: Sequence[Any]) -> list[Any]:
         """Return the folders to ask; none where a run is due whatever they answer."""

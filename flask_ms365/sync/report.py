@@ -64,3 +64,5 @@ class TickReport:
 
     is_on: bool
     runs: Sequence[RunReport] = ()
+    # something is due that this tick left for the next, which should not wait for its interval
+    has_more: bool = False

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import logging
 import random
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -29,11 +28,12 @@ from flask_ms365.models.base import AnySession
 from flask_ms365.settings.service import Settings
 from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.sync.changes import Handler
-from flask_ms365.sync.lease import DISCONNECTED, Lease, claim, release, shared_now
+from flask_ms365.sync.lease import DISCONNECTED, Lease, Owners, claim, release, shared_now
 from flask_ms365.sync.mailbox_client import MailboxClients
 from flask_ms365.sync.outcome import note_trouble, outcome, sync_run
 from flask_ms365.sync.poll import AT_ONCE, FOLDERS_AGE, Look, Poll
 from flask_ms365.sync.report import Result, RunReport, TickReport
+from flask_ms365.sync.side_by_side import side_by_side
 from flask_ms365.sync.since import since_of
 from flask_ms365.sync.toggle import Toggle
 
@@ -65,9 +65,10 @@ class Runner:
     # what is due with time rather than with mail; each returns at once where nothing is
     chores: Sequence[Callable[[], None]] = ()
     is_stopping: Callable[[], bool] = lambda: False
+    _owners: Owners = field(default_factory=Owners, init=False, repr=False)
 
-    def tick(self) -> TickReport:
-        """Run what is due now, one mailbox after the other."""
+    def tick(self, at_once: int = 1) -> TickReport:
+        """Run what is due now, up to ``at_once`` mailboxes at a time, each in an app context of its own."""
         self.beat()
         snapshot = self.settings.read()
         if not snapshot.is_sync_on:
@@ -80,10 +81,20 @@ class Runner:
             looks = poll.due()
             random.shuffle(looks)  # two workers that tick together should not meet at every mailbox
             runs += [self._idle(look) for look in looks if look.is_idle]
-            runs += [self._run_after(look) for look in looks if not look.is_idle and not self.is_stopping()]
+            busy = [look for look in looks if not look.is_idle]
+            ended = side_by_side(self._run_after, busy, at_once=at_once, name="ms365-run")
+            runs += [report for report in ended if report and report.result is not Result.TAKEN]
             if len(looks) < AT_ONCE or self.is_stopping():
                 break
-        return TickReport(is_on=True, runs=[report for report in runs if report.result is not Result.TAKEN])
+        return TickReport(is_on=True, runs=runs, has_more=any(report.has_more for report in runs))
+
+    def let_go(self) -> None:
+        """Give back at once every mailbox that this process holds: it has to end, whatever it waits for.
+
+        Runs that still go on are fenced off: what they write is rolled back.
+        """
+        with self.app.app_context():
+            self._owners.let_go(self.session, shared_now(self.session, self.clock()))
 
     def _poll(self, settings: Snapshot) -> Poll:
         return Poll(
@@ -94,6 +105,7 @@ class Runner:
             lacks_contents=self.missing.lacking(settings),
             interval=_interval(settings),
             lease_seconds=self._lease_seconds,
+            owners=self._owners,
         )
 
     def _idle(self, look: Look) -> RunReport:
@@ -101,9 +113,12 @@ class Runner:
         signals.run_finished.send(self.app, report=report)
         return report
 
-    def _run_after(self, look: Look) -> RunReport:
+    def _run_after(self, look: Look) -> RunReport | None:
         """Run a mailbox where a look met something new, unless another worker has it by now."""
-        return self.run(look.mailbox_id, only_due=True, pages=look.pages)
+        if self.is_stopping():
+            return None
+        with self.app.app_context():
+            return self.run(look.mailbox_id, only_due=True, pages=look.pages)
 
     def run(self, mailbox_id: int, *, only_due: bool = False, pages: Mapping[int, Following] = _NO_PAGES) -> RunReport:
         """Sync one mailbox if the toggle is on and nobody else has it; ``pages`` are those that a look has read."""
@@ -115,14 +130,15 @@ class Runner:
         if snapshot.missing_keys:
             report.result, report.error = Result.LOCKED, str(Locked(snapshot.missing_keys))
             return report
-        lease = self._claim(mailbox_id, only_due=only_due)
-        if lease is None:
-            report.result = self._why_not(mailbox_id)
-            return report
-        started_at = self.clock()
-        since, folders_age = self._since(snapshot), FOLDERS_AGE if only_due else timedelta(0)
-        self._sync(lease, report, pages, since=since, folders_age=folders_age)
-        self._finish(lease, report, started_at, _interval(snapshot))
+        with self._owners.name() as owner:
+            lease = self._claim(mailbox_id, owner, only_due=only_due)
+            if lease is None:
+                report.result = self._why_not(mailbox_id)
+                return report
+            started_at = self.clock()
+            since, folders_age = self._since(snapshot), FOLDERS_AGE if only_due else timedelta(0)
+            self._sync(lease, report, pages, since=since, folders_age=folders_age)
+            self._finish(lease, report, started_at, _interval(snapshot))
         return report
 
     def beat(self) -> None:
@@ -139,11 +155,11 @@ class Runner:
         with suppress(IntegrityError), self.session.begin_nested():  # another process was first
             self.session.add(Heartbeat(id=1, at=now))
 
-    def _claim(self, mailbox_id: int, *, only_due: bool) -> Lease | None:
+    def _claim(self, mailbox_id: int, owner: str, *, only_due: bool) -> Lease | None:
         return claim(
             self.session,
             mailbox_id,
-            owner=secrets.token_hex(16),
+            owner=owner,
             seconds=self._lease_seconds,
             now=shared_now(self.session, self.clock()),
             only_due=only_due,
