@@ -172,11 +172,13 @@ class Resolver:
         """Return the attachments of messages that were written in full; of new ones only where there may be any."""
         asked: Reads[list[AttachmentData]] = fetched.attachments if fetched else Reads()
         answered = asked.found.keys() | asked.gone | asked.failed.keys()
-        is_asked = fetched is not None and fetched.is_completed
+        # of what is on the page itself; others are written for leaving a folder, and are met elsewhere
+        settled = fetched.items if fetched and fetched.is_completed else {}
         wanted = {
             write.graph_id: write
             for write in writes
-            if "change_key" in write.values and (write.graph_id in answered or _may_have_files(write, is_asked))
+            if "change_key" in write.values
+            and (write.graph_id in answered or _may_have_files(write, is_asked=_is_here(write.graph_id, settled)))
         }
         reads = self.graph.attachments([key for key in wanted if key not in answered])
         reads.add(asked)
@@ -203,7 +205,7 @@ def _is_here(graph_id: str, items: Mapping[str, MessageData]) -> bool:
     return graph_id in items and items[graph_id].removed is None
 
 
-def _may_have_files(write: Write, is_asked: bool) -> bool:
+def _may_have_files(write: Write, *, is_asked: bool) -> bool:
     if write.row_id is not None:
         return True
     return not is_asked and may_have_files(write.values["has_attachments"], write.values["body"])

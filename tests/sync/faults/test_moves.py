@@ -7,7 +7,17 @@ import pytest
 from flask_ms365 import Change
 from tests.conftest import Clock
 from tests.sync.conftest import Synced
-from tests.sync.faults.conftest import deliver, folder_of, in_mid_sync, on_sqlite, rows
+from tests.sync.faults.conftest import (
+    deliver,
+    delta_of,
+    first_page,
+    folder_of,
+    in_mid_sync,
+    on_sqlite,
+    page,
+    removal,
+    rows,
+)
 
 ORDERS = pytest.mark.parametrize(("source", "target"), [("inbox", "archive"), ("archive", "inbox")])
 
@@ -28,6 +38,18 @@ def test_a_message_that_moves_in_a_first_reading_is_stored_once(
     assert len(rows(synced)) == 14
     assert not [one for one in synced.told if one[1] is Change.REMOVED]
     assert next(change for subject, change in synced.told if subject == f"{source} {number}") is Change.CREATED
+
+
+def test_a_message_of_which_nothing_is_known_but_that_it_left_brings_its_file(synced: Synced) -> None:
+    """Fault 46: a page of a first reading says so before the folder is read that it went to."""
+    projects = synced.mailbox.create_folder("Projects")
+    letter = synced.mailbox.deliver(subject="Letter", folder=projects, attachments=[("a.txt", "text/plain", b"a")])
+    deliver(synced, 6, "archive")  # the bigger one is read first
+    told = page(removal(letter), next_link=first_page(synced, "archive"))
+    synced.simulator.fail_next(delta_of(synced, "archive"), 200, told)
+    synced.sync()
+
+    assert synced.differences() == []
 
 
 @ORDERS
