@@ -47,6 +47,7 @@ from flask_ms365.sync.mailbox_client import MailboxClients
 from flask_ms365.sync.report import TickReport
 from flask_ms365.sync.runner import Runner
 from flask_ms365.sync.toggle import Toggle
+from flask_ms365.tally import Tally
 from flask_ms365.web.access import flask_login_user_id
 from flask_ms365.web.blueprint import create_blueprint
 
@@ -94,7 +95,8 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
     def registration() -> AppRegistration:
         return app_registration(settings, app.config)
 
-    circuits = Circuits(session=session, clock=clock, opened=partial(_tell_refusal, app))
+    tally = Tally()
+    circuits = Circuits(session=session, clock=clock, opened=partial(_tell_refusal, app), tally=tally)
     tokens = Tokens(session=session, keyring=keyring, note_key=settings.note_key, circuits=circuits, clock=clock)
     clients = MailboxClients(
         session=session,
@@ -102,6 +104,7 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
         app_tokens=AppTokens(circuits=circuits, clock=clock),
         registration=registration,
         clock=clock,
+        tally=tally,
     )
     sign_in = SignIn(session=session, keyring=keyring, clock=clock)
     connecting: dict[str, Any] = {
@@ -180,6 +183,8 @@ def _runner(
         missing=missing,
         handlers=host.handlers,
         clock=host.clock,
+        engine=lambda: current_state().engine,
+        tally=clients.tally,
         chores=[
             Reminder(app=app, session=session, settings=settings, clock=host.clock).remind,
             settings.note_key,

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
-from sqlalchemy import select
-
 from flask_ms365.check.outcome import Outcome, failed, not_checked, passed, warning
 from flask_ms365.check.span import span
 from flask_ms365.check.subject import Subject
-from flask_ms365.jobs.hook import TICK
-from flask_ms365.models import Heartbeat
+from flask_ms365.heartbeat import Pulse, pulse
 from flask_ms365.words import Words
-
-_TICKS = 3  # that may be late before anybody is told
-_SILENT = timedelta(minutes=15)
 
 
 def worker(subject: Subject) -> Outcome:
@@ -24,36 +16,23 @@ def worker(subject: Subject) -> Outcome:
     next_step = _how_to_start(subject.engine)
     if subject.hook_problem:
         return warning(subject.hook_problem, next_step)
-    seen = subject.session.scalar(select(Heartbeat.at))
+    seen = pulse(subject.session, subject.snapshot, engine=subject.engine, now=subject.clock())
     subject.session.commit()
-    since, pace = _expected_since(subject, seen), _pace(subject)
-    silence = subject.clock() - since if since else None
-    said = _said(subject, seen, pace)
-    if silence is None or silence > max(_SILENT, _TICKS * pace):
+    said = _said(seen)
+    if seen.is_silent:
         return failed(said, next_step)
-    if silence > _TICKS * pace:
+    if seen.is_late:
         return warning(said, next_step)
-    return passed(said) if since == seen else not_checked(Words("Emails sync was switched on a moment ago."))
+    if seen.last_at == seen.expected_since:
+        return passed(said)
+    return not_checked(Words("Emails sync was switched on a moment ago."))
 
 
-def _expected_since(subject: Subject, seen: datetime | None) -> datetime | None:
-    """Return the last tick or the moment of switching on, whichever was later: nobody need tick before that."""
-    toggle = subject.snapshot.stored("email_sync")
-    moments = [moment for moment in (seen, toggle and toggle.changed_at) if moment]
-    return max(moments, default=None)
-
-
-def _said(subject: Subject, seen: datetime | None, pace: timedelta) -> Words:
-    if seen is None:
+def _said(seen: Pulse) -> Words:
+    if seen.last_at is None:
         return Words("Nobody has looked for new mail yet.")
-    age = span(subject.clock() - seen)
-    return Words("Last seen %(age)s ago, expected every %(pace)s", age=age, pace=span(pace))
-
-
-def _pace(subject: Subject) -> timedelta:
-    """Return how often somebody should tick; cron and timers do so at the pace of the host."""
-    interval = timedelta(minutes=subject.snapshot.number("sync_interval"))
-    return interval if subject.engine == "external" else TICK
+    age = span(seen.now - seen.last_at)
+    return Words("Last seen %(age)s ago, expected every %(pace)s", age=age, pace=span(seen.pace))
 
 
 def _how_to_start(engine: str) -> Words:

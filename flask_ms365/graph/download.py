@@ -10,6 +10,7 @@ import urllib3
 
 from flask_ms365.errors import GraphError, Unavailable
 from flask_ms365.graph.errors_map import graph_error
+from flask_ms365.tally import Tally
 from flask_ms365.words import Words
 
 _log = logging.getLogger(__name__)
@@ -74,7 +75,13 @@ class Download:
 
 
 def open_download(
-    pool: urllib3.PoolManager, url: str, headers: Mapping[str, str], *, timeout: urllib3.Timeout, limit: int
+    pool: urllib3.PoolManager,
+    url: str,
+    headers: Mapping[str, str],
+    *,
+    timeout: urllib3.Timeout,
+    limit: int,
+    tally: Tally,
 ) -> Download:
     """Ask once; raise the :exc:`GraphError` of a refusal."""
     try:
@@ -82,22 +89,30 @@ def open_download(
         wanted = {**headers, "Accept-Encoding": "identity"}
         response = pool.request("GET", url, headers=wanted, redirect=False, preload_content=False, timeout=timeout)
     except (urllib3.exceptions.HTTPError, OSError) as exc:
-        raise unreachable(exc) from None
-    log_answer("GET", response)
+        raise unreachable(exc, tally) from None
+    note_answer("GET", response, tally)
     if response.status != 200:
         raise graph_error(response.status, response.headers, _refusal(response))
     return Download(response, limit=limit)
 
 
-def log_answer(method: str, response: urllib3.BaseHTTPResponse) -> None:
-    """Log what support asks for, and no more: paths and headers hold secrets."""
+def note_answer(method: str, response: urllib3.BaseHTTPResponse, tally: Tally) -> None:
+    """Count an answer, and log what support asks for, and no more: paths and headers hold secrets."""
+    tally.add("graph_requests", f"{response.status // 100}xx")
+    if response.status == 429:
+        tally.add("throttled")
     request_id = response.headers.get("request-id", "")
     told = {"event": "graph.request", "method": method, "status": response.status, "graph_request_id": request_id}
     _log.debug("graph.request", extra=told)
 
 
-def unreachable(exc: Exception) -> Unavailable:
-    """Return what a cut connection or a time-out means; its own text may name the address."""
+def unreachable(exc: Exception, tally: Tally | None = None) -> Unavailable:
+    """Return what a cut connection or a time-out means; its own text may name the address.
+
+    ``tally`` counts it where a request had no answer; a cut body has one.
+    """
+    if tally is not None:
+        tally.add("graph_requests", "none")
     return Unavailable(Words("Microsoft Graph could not be reached (%(kind)s).", kind=type(exc).__name__))
 
 

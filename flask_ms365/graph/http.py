@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 import urllib3
 
 from flask_ms365.errors import GraphError, Throttled, Unauthorized, Unavailable
-from flask_ms365.graph.download import PERMANENT, TOO_LARGE, Download, log_answer, open_download, unreachable
+from flask_ms365.graph.download import PERMANENT, TOO_LARGE, Download, note_answer, open_download, unreachable
 from flask_ms365.graph.errors_map import graph_error
 from flask_ms365.graph.quota import AT_ONCE, Quota
+from flask_ms365.tally import Tally
 from flask_ms365.waiting import backoff
 from flask_ms365.words import Words
 
@@ -78,6 +79,7 @@ class GraphHttp:
         is_probe: bool = False,
         sleep: Callable[[float], object] = time.sleep,
         quota: Quota | None = None,
+        tally: Tally | None = None,
     ) -> None:
         self.origin = origin
         self.quota = quota or Quota(clock=lambda: datetime.now(timezone.utc), sleep=sleep)
@@ -91,6 +93,7 @@ class GraphHttp:
         self._is_probe = is_probe
         self._timeout = urllib3.Timeout(connect=5, read=10 if is_probe else 30)
         self._sleep = sleep
+        self._tally = tally or Tally()
 
     def request(
         self,
@@ -124,7 +127,8 @@ class GraphHttp:
 
         def ask(bearer: Mapping[str, str]) -> Download:
             self.quota.take()
-            return open_download(self._pool, url, {**(headers or {}), **bearer}, timeout=self._timeout, limit=limit)
+            wanted = {**(headers or {}), **bearer}
+            return open_download(self._pool, url, wanted, timeout=self._timeout, limit=limit, tally=self._tally)
 
         return self._insist(ask, attempts=_ATTEMPTS)
 
@@ -184,8 +188,8 @@ class GraphHttp:
             finally:
                 response.release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as exc:
-            raise unreachable(exc) from None
-        log_answer(method, response)
+            raise unreachable(exc, self._tally) from None
+        note_answer(method, response, self._tally)
         if not 200 <= response.status < 300:
             raise graph_error(response.status, response.headers, content)
         return Answer(content, response.headers.get("Preference-Applied", ""))

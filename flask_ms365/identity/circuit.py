@@ -20,6 +20,7 @@ from flask_ms365.errors import AppRefused, MS365Error, SignInNeeded, TokenError,
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.models import Circuit, write_transaction
 from flask_ms365.models.base import AnySession, rows_changed
+from flask_ms365.tally import Tally
 from flask_ms365.waiting import backoff
 from flask_ms365.words import Words, as_json, from_json
 
@@ -36,11 +37,17 @@ class Circuits:
     """The circuits of one app's token requests. ``opened`` is called once for each that opens."""
 
     def __init__(
-        self, *, session: AnySession, clock: Callable[[], datetime], opened: Callable[[TokenError], None]
+        self,
+        *,
+        session: AnySession,
+        clock: Callable[[], datetime],
+        opened: Callable[[TokenError], None],
+        tally: Tally,
     ) -> None:
         self._session = session
         self._clock = clock
         self._opened = opened
+        self._tally = tally
 
     def ask(self, registration: AppRegistration, request: Callable[[], T]) -> T:
         """Return what ``request`` returns; while the circuit is open, raise what opened it and ask nobody.
@@ -52,11 +59,13 @@ class Circuits:
         try:
             answer = request()
         except TokenError as exc:
+            self._tally.add("token_refresh", _result(exc))
             if _concerns_all(exc):
                 self._open(circuit_id, exc, was_open=was_open)
             elif was_open and isinstance(exc, SignInNeeded):  # one grant is dead, but the app was heard
                 self._close(circuit_id)
             raise
+        self._tally.add("token_refresh", "renewed")
         if was_open:
             self._close(circuit_id)
         return answer
@@ -143,6 +152,13 @@ def in_words(held: TokenError) -> Words:
 def _concerns_all(error: TokenError) -> bool:
     """Tell whether other mailboxes would hear the same: the app was refused, or was asked to wait."""
     return not error.is_held and (isinstance(error, AppRefused) or error.retry_after is not None)
+
+
+def _result(error: TokenError) -> str:
+    """Return how a request for tokens ended, as it is counted."""
+    if isinstance(error, SignInNeeded):
+        return "sign_in_needed"
+    return "app_refused" if isinstance(error, AppRefused) else "unavailable"
 
 
 def _id(registration: AppRegistration) -> str:

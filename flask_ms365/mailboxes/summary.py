@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Select, and_, bindparam, case, func, select
 
-from flask_ms365.models import Heartbeat, Mailbox, Message
+from flask_ms365.models import Mailbox, Message
 from flask_ms365.models.base import AnySession
 from flask_ms365.sync.lease import DISCONNECTED
 from flask_ms365.sync.report import NEEDS_A_PERSON
@@ -47,14 +47,6 @@ class Summary:
         return sum(self.counts.get(state, 0) for state in _BAD)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Activity:
-    """When somebody last ticked, and how many messages are stored, up to one more than :data:`MOST_COUNTED`."""
-
-    last_tick_at: datetime | None
-    messages: int
-
-
 def summarise(session: AnySession, *, now: datetime) -> Summary:
     """Count the mailboxes by state; one statement."""
     rows = session.execute(_by_state(), {"now": now}).all()
@@ -84,10 +76,7 @@ def _by_state() -> Select[Any]:
     return select(each.c.kind, func.count(), last_success, next_due).group_by(each.c.kind)
 
 
-def read_activity(session: AnySession) -> Activity:
-    """Return what went on; one statement."""
-    last_tick = select(Heartbeat.at).where(Heartbeat.id == 1).scalar_subquery()
+def count_messages(session: AnySession) -> int:
+    """Return how many messages are stored, up to one more than :data:`MOST_COUNTED`; one statement."""
     some = select(Message.id).limit(MOST_COUNTED + 1).subquery()
-    messages = select(func.count()).select_from(some).scalar_subquery()
-    last_tick_at, count = session.execute(select(last_tick, messages)).one()
-    return Activity(last_tick_at=last_tick_at, messages=count)
+    return session.scalar(select(func.count()).select_from(some)) or 0

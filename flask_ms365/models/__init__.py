@@ -6,6 +6,7 @@ from flask_ms365.models.audit import AuditEvent, CheckRun, Heartbeat, Told
 from flask_ms365.models.base import Base, join_metadata, write_transaction
 from flask_ms365.models.connections import Circuit, Connection, OAuthFlow
 from flask_ms365.models.content import AttachmentContent
+from flask_ms365.models.counts import Count
 from flask_ms365.models.mail import Attachment, Folder, Message, SetAside, Sighting
 from flask_ms365.models.mailboxes import Mailbox, SyncRun
 from flask_ms365.models.settings import Setting, SettingsDraft, SettingsVersion, lock_version
@@ -18,6 +19,7 @@ __all__ = [
     "CheckRun",
     "Circuit",
     "Connection",
+    "Count",
     "Folder",
     "Heartbeat",
     "Mailbox",

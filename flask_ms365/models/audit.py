@@ -49,11 +49,14 @@ class CheckRun(Base):
 
 
 class Heartbeat(Base):
-    """One row that every tick touches: it tells whether anybody ticks at all."""
+    """A row for each engine that each of its ticks touches: it tells whether anybody ticks at all."""
 
     __tablename__ = "ms365_heartbeat"
 
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    # apscheduler, celery, worker, sync (a single pass), or what the host's own hook says
+    engine: Mapped[str] = mapped_column(String(64), primary_key=True)
+    # since when it has ticked without a long silence
+    since: Mapped[datetime]
     at: Mapped[datetime]
 
 

@@ -28,6 +28,7 @@ _LATEST = datetime(9999, 12, 31, 8, tzinfo=timezone.utc)
 
 _A_LIST = 500
 _AFTER_COMMIT = "ms365_after_commit"
+_AFTER_ROLLBACK = "ms365_after_rollback"
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -192,7 +193,10 @@ def write_transaction(session: AnySession) -> Iterator[None]:
     except BaseException:
         session.info.pop(_AFTER_COMMIT, None)
         session.rollback()
+        for call in session.info.pop(_AFTER_ROLLBACK, ()):
+            call()
         raise
+    session.info.pop(_AFTER_ROLLBACK, None)
     for call in session.info.pop(_AFTER_COMMIT, ()):
         call()
 
@@ -213,3 +217,8 @@ def rows_changed(session: AnySession, statement: Update | Delete) -> int:
 def after_commit(session: AnySession, call: Callable[[], object]) -> None:
     """Within :func:`write_transaction`: call ``call`` once it is committed, and never if it is rolled back."""
     session.info.setdefault(_AFTER_COMMIT, []).append(call)
+
+
+def after_rollback(session: AnySession, call: Callable[[], object]) -> None:
+    """Within :func:`write_transaction`: call ``call`` if it is rolled back, and never once it is committed."""
+    session.info.setdefault(_AFTER_ROLLBACK, []).append(call)

@@ -6,11 +6,13 @@ lease writes nothing when it wakes: the epoch has moved on.
 
 from __future__ import annotations
 
+import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import bindparam, or_, select, text, update
@@ -18,7 +20,10 @@ from sqlalchemy.sql import ColumnElement, Update
 
 from flask_ms365.errors import LeaseLost
 from flask_ms365.models import Mailbox, write_transaction
-from flask_ms365.models.base import AnySession, rows_changed
+from flask_ms365.models.base import AnySession, after_commit, rows_changed
+from flask_ms365.models.counts import add_counts
+
+_log = logging.getLogger(__name__)
 
 # only these run; a mailbox that is paused or needs its owner waits for a person
 RUNNABLE = ("connected",)
@@ -89,11 +94,16 @@ def claim_due(session: AnySession, *, owner: str, seconds: int, now: datetime, l
     """
     is_due = (Mailbox.next_due_at <= now, _is_free(now), Mailbox.state.in_(RUNNABLE))
     with write_transaction(session):
-        due = list(session.scalars(select(Mailbox.id).where(*is_due).order_by(Mailbox.next_due_at).limit(limit)))
+        found = select(Mailbox.id, Mailbox.lease_owner).where(*is_due).order_by(Mailbox.next_due_at).limit(limit)
+        rows = session.execute(found).all()
+        due = [mailbox_id for mailbox_id, _ in rows]
         taken = update(Mailbox).where(Mailbox.id.in_(due), *is_due)
         until = now + timedelta(seconds=seconds)
         swapped = taken.values(lease_owner=owner, lease_expires_at=until, lease_epoch=Mailbox.lease_epoch + 1)
-        return due if due and rows_changed(session, swapped) else []
+        if not due or not rows_changed(session, swapped):
+            return []
+        _note_takeovers(session, [mailbox_id for mailbox_id, before in rows if before], owner, now)
+        return due
 
 
 def claim(
@@ -101,7 +111,8 @@ def claim(
 ) -> Lease | None:
     """Take the mailbox, or return None where it is held, resting or not due (any more)."""
     with write_transaction(session):
-        epoch = session.scalar(select(Mailbox.lease_epoch).where(Mailbox.id == mailbox_id))
+        held = select(Mailbox.lease_epoch, Mailbox.lease_owner).where(Mailbox.id == mailbox_id)
+        epoch, before = session.execute(held).one_or_none() or (None, None)
         if epoch is None:
             return None
         # a mailbox that waits after a failure is not hurried, not even by hand
@@ -112,7 +123,21 @@ def claim(
         )
         until = now + timedelta(seconds=seconds)
         swapped = rows_changed(session, taken.values(lease_owner=owner, lease_expires_at=until, lease_epoch=epoch + 1))
+        if swapped and before is not None:
+            _note_takeovers(session, [mailbox_id], owner, now)
     return Lease(mailbox_id=mailbox_id, owner=owner, epoch=epoch + 1, seconds=seconds) if swapped else None
+
+
+def _note_takeovers(session: AnySession, left: Sequence[int], owner: str, now: datetime) -> None:
+    """Count those of the mailboxes, which somebody left without letting go, that ``owner`` has now."""
+    if not left:
+        return
+    ours = select(Mailbox.id, Mailbox.lease_epoch).where(Mailbox.id.in_(left), Mailbox.lease_owner == owner)
+    rows = session.execute(ours).all()
+    for mailbox_id, epoch in rows:
+        told = {"event": "lease.taken_over", "mailbox_id": mailbox_id, "lease_epoch": epoch}
+        after_commit(session, partial(_log.info, "lease.taken_over", extra=told))
+    add_counts(session, {("lease_takeovers", ""): len(rows)}, at=now)
 
 
 def renew(session: AnySession, lease: Lease, now: datetime, **values: Any) -> None:

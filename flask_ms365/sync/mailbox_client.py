@@ -18,6 +18,7 @@ from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.tokens import FOREIGN_CLOUD, Tokens
 from flask_ms365.models import Connection, Mailbox
 from flask_ms365.models.base import AnySession
+from flask_ms365.tally import Tally
 
 if TYPE_CHECKING:
     from urllib3 import PoolManager
@@ -35,6 +36,7 @@ class MailboxClients:
     app_tokens: AppTokens
     registration: Callable[[], AppRegistration]
     clock: Callable[[], datetime]
+    tally: Tally
 
     def of(self, mailbox_id: int, *, is_probe: bool = False) -> GraphClient:
         """Return the client of a connected mailbox; raise :exc:`SignInNeeded` or :exc:`AppRefused`.
@@ -142,7 +144,14 @@ class MailboxClients:
         from flask_ms365.graph.quota import Quota
 
         quota = Quota(clock=self.clock, left=counted.quota_left, at=counted.quota_at) if counted else None
-        http = GraphHttp(origin=registration.graph, token=token, pool=self._pool, is_probe=is_probe, quota=quota)
+        http = GraphHttp(
+            origin=registration.graph,
+            token=token,
+            pool=self._pool,
+            is_probe=is_probe,
+            quota=quota,
+            tally=self.tally,
+        )
         return GraphClient(http, owner=owner)
 
 

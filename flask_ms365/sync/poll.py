@@ -20,6 +20,7 @@ from flask_ms365.errors import MS365Error
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.models import Connection, Folder, Mailbox, SetAside, write_transaction
 from flask_ms365.models.base import AnySession, rows_changed
+from flask_ms365.models.counts import add_counts
 from flask_ms365.sync.folders import COMPARED_EVERY, LISTED_EVERY, FolderTree
 from flask_ms365.sync.lease import Owners, claim_due, shared_now
 from flask_ms365.sync.mailbox_client import MailboxClients
@@ -207,7 +208,8 @@ class Poll:
         with write_transaction(self.session):
             self._move_cursors(owner, idle, now)
             if ids:
-                rows_changed(self.session, ours.where(Mailbox.id.in_(ids)).values(**free, **done))
+                kept = rows_changed(self.session, ours.where(Mailbox.id.in_(ids)).values(**free, **done))
+                add_counts(self.session, {("fenced_writes", ""): len(ids) - kept}, at=now)
             if len(ids) < len(claimed):
                 rows_changed(self.session, ours.where(Mailbox.id.in_(claimed)).values(free))
 

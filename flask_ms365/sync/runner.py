@@ -8,23 +8,23 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from flask import Flask
-from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select
 
 from flask_ms365 import signals
 from flask_ms365.errors import (
     Locked,
     MS365Error,
 )
-from flask_ms365.models import Heartbeat, Mailbox, write_transaction
+from flask_ms365.heartbeat import beat
+from flask_ms365.models import Mailbox, write_transaction
 from flask_ms365.models.base import AnySession
+from flask_ms365.models.counts import write_tally
 from flask_ms365.settings.service import Settings
 from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.sync.changes import Handler
@@ -36,6 +36,7 @@ from flask_ms365.sync.report import Result, RunReport, TickReport
 from flask_ms365.sync.side_by_side import side_by_side
 from flask_ms365.sync.since import since_of
 from flask_ms365.sync.toggle import Toggle
+from flask_ms365.tally import Tally
 
 if TYPE_CHECKING:
     from flask_ms365.content.missing import MissingContents
@@ -62,15 +63,19 @@ class Runner:
     missing: MissingContents
     handlers: Sequence[Handler]
     clock: Callable[[], datetime]
+    # who ticks here
+    engine: Callable[[], str]
+    tally: Tally
     # what is due with time rather than with mail; each returns at once where nothing is
     chores: Sequence[Callable[[], None]] = ()
     is_stopping: Callable[[], bool] = lambda: False
+    # mailbox id -> what a run of this process has brought so far
+    under_way: dict[int, RunReport] = field(default_factory=dict, init=False, repr=False)
     _owners: Owners = field(default_factory=Owners, init=False, repr=False)
 
     def tick(self, at_once: int = 1) -> TickReport:
         """Run what is due now, up to ``at_once`` mailboxes at a time, each in an app context of its own."""
-        self.beat()
-        snapshot = self.settings.read()
+        snapshot = self.beat()
         if not snapshot.is_sync_on:
             return TickReport(is_on=False)
         if snapshot.missing_keys:  # told once a tick, not once a mailbox
@@ -86,6 +91,7 @@ class Runner:
             runs += [report for report in ended if report and report.result is not Result.TAKEN]
             if len(looks) < AT_ONCE or self.is_stopping():
                 break
+        self._write_idle()
         return TickReport(is_on=True, runs=runs, has_more=any(report.has_more for report in runs))
 
     def let_go(self) -> None:
@@ -110,6 +116,7 @@ class Runner:
 
     def _idle(self, look: Look) -> RunReport:
         report = RunReport(mailbox_id=look.mailbox_id, address=look.address)
+        self.tally.add("sync_runs", str(Result.DONE))
         signals.run_finished.send(self.app, report=report)
         return report
 
@@ -141,19 +148,15 @@ class Runner:
             self._finish(lease, report, started_at, _interval(snapshot))
         return report
 
-    def beat(self) -> None:
-        """Write down that somebody ticks, since silence is told on the pages, and do what is due with time."""
-        now = self.clock()
+    def beat(self) -> Snapshot:
+        """Write down who ticks, since silence is told on the pages; do what is due with time; return the settings."""
+        snapshot = self.settings.read()
+        interval = timedelta(minutes=snapshot.number("sync_interval"))
         with write_transaction(self.session):
-            touched = update(Heartbeat).where(Heartbeat.id == 1).values(at=now)
-            if not self.session.execute(touched).rowcount:  # type: ignore[attr-defined]
-                self._first_beat(now)
+            beat(self.session, engine=self.engine(), at=self.clock(), interval=interval)
         for chore in self.chores:
             chore()
-
-    def _first_beat(self, now: datetime) -> None:
-        with suppress(IntegrityError), self.session.begin_nested():  # another process was first
-            self.session.add(Heartbeat(id=1, at=now))
+        return snapshot
 
     def _claim(self, mailbox_id: int, owner: str, *, only_due: bool) -> Lease | None:
         return claim(
@@ -175,6 +178,7 @@ class Runner:
         folders_age: timedelta,
     ) -> None:
         """Run, and turn whatever stopped it into the report's result."""
+        self.under_way[lease.mailbox_id] = report
         try:
             graph = self.clients.of(lease.mailbox_id)
             self._mailbox_sync(graph, lease, report, since).run(folders_age=folders_age, pages=pages)
@@ -185,6 +189,8 @@ class Runner:
             _log.exception("run.failed", extra={"event": "run.failed", "mailbox_id": lease.mailbox_id})
             report.result = Result.FAILED
             report.error = f"{type(exc.__cause__ or exc).__name__} while storing mail; the log has the details."
+        finally:
+            self.under_way.pop(lease.mailbox_id, None)
 
     def _mailbox_sync(self, graph: GraphClient, lease: Lease, report: RunReport, since: datetime | None) -> MailboxSync:
         # imported late: the engine brings Graph's client, which a process that shows pages never needs
@@ -223,6 +229,7 @@ class Runner:
             # a mailbox may be deleted meanwhile; and a refused app would fill the table, mailbox by mailbox
             if fail_count is not None and not report.is_held:
                 self.session.add(sync_run(report, started_at, self.clock()))
+            self._write_tally(report)
         _log.info(
             "run.finished",
             extra={
@@ -236,6 +243,19 @@ class Runner:
         if report.result is Result.SIGN_IN_NEEDED:
             signals.reconnect_needed.send(self.app, mailbox_id=lease.mailbox_id, code=report.error_code)
         signals.run_finished.send(self.app, report=report)
+
+    def _write_idle(self) -> None:
+        """Write down what looks have counted: once a tick, whatever number of mailboxes had nothing new."""
+        if not self.tally.is_empty:
+            with write_transaction(self.session):
+                write_tally(self.session, self.tally, {}, at=self.clock())
+
+    def _write_tally(self, report: RunReport) -> None:
+        """Within the transaction that ends a run: write down what was counted since, and the run."""
+        runs = {("sync_runs", str(report.result)): 1}
+        if report.result is Result.TAKEN:
+            runs["fenced_writes", ""] = 1
+        write_tally(self.session, self.tally, runs, at=self.clock())
 
     def _since(self, settings: Snapshot) -> datetime | None:
         return since_of(settings.number("sync_since"), self.clock())

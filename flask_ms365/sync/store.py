@@ -15,6 +15,7 @@ from flask_ms365.graph.quota import Quota
 from flask_ms365.graph.types import AttachmentData
 from flask_ms365.models import Folder, Message, SetAside, Sighting, write_transaction
 from flask_ms365.models.base import AnySession, in_batches, rows_changed
+from flask_ms365.models.counts import add_counts
 from flask_ms365.models.insert import insert_rows
 from flask_ms365.signals import message_synced
 from flask_ms365.sync.attachments import replace_attachments
@@ -140,7 +141,10 @@ class Store:
             self._call_handlers(told, messages, is_careful=self.is_careful_with(page))
             if page.cursor is not None:
                 self._set_folder(page.cursor.folder_id, page.cursor.values)
-        return Counter(write.change for write in told if write.change), [
+            changes = Counter(write.change for write in told if write.change)
+            counts = {("messages", change.value): count for change, count in changes.items()}
+            add_counts(self._session, counts, at=self._clock())
+        return changes, [
             (ids[write.graph_id], write.change) for write in told if write.change and write.graph_id in ids
         ]
 

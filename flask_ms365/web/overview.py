@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from flask import render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_ms365.errors import EncryptionError, NoEncryptionKey
+from flask_ms365.heartbeat import Pulse
 from flask_ms365.identity.circuit import in_words
 from flask_ms365.mailboxes.proofs import last_check
 from flask_ms365.mailboxes.status import WORDS
-from flask_ms365.mailboxes.summary import MOST_COUNTED, Activity, Summary, read_activity
+from flask_ms365.mailboxes.summary import MOST_COUNTED, Summary, count_messages
 from flask_ms365.settings import spec_of
 from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.state import State, current_state
@@ -21,11 +21,8 @@ from flask_ms365.web.expiry import current_expiry, replace_url
 from flask_ms365.web.held import kind_of, what_holds
 from flask_ms365.web.redirect_uri import redirect_uri
 from flask_ms365.web.setup_steps import present_check
-from flask_ms365.web.snapshot import current_snapshot, current_summary
+from flask_ms365.web.snapshot import current_pulse, current_snapshot, current_summary
 from flask_ms365.words import Words, counted
-
-# a timer may tick every few minutes; a longer silence is told
-_SILENCE = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,20 +37,20 @@ class Need:
 
 def overview() -> ResponseReturnValue:
     """Show how everything is; seven statements at most, whatever number of mailboxes there are."""
-    state, snapshot, summary = current_state(), current_snapshot(), current_summary()
-    activity = read_activity(state.session)
+    state, snapshot, summary, pulse = current_state(), current_snapshot(), current_summary(), current_pulse()
+    messages = count_messages(state.session)
     return render_template(
         "ms365/overview.html",
         is_on=snapshot.is_sync_on,
         line=_line(snapshot.is_sync_on, summary),
-        needs=[*_setup_needs(state, snapshot), *_mailbox_needs(summary), *_engine_needs(state, snapshot, activity)],
+        needs=[*_setup_needs(state, snapshot), *_mailbox_needs(summary), *_engine_needs(state, snapshot, pulse)],
         counts=[(WORDS[name], summary.counts[name]) for name in WORDS if name in summary.counts],
         total=summary.total,
         last_success_at=summary.last_success_at,
         next_due_at=summary.next_due_at if snapshot.is_sync_on else None,
-        last_tick_at=activity.last_tick_at,
-        messages=min(activity.messages, MOST_COUNTED),
-        has_more_messages=activity.messages > MOST_COUNTED,
+        pulse=pulse,
+        messages=min(messages, MOST_COUNTED),
+        has_more_messages=messages > MOST_COUNTED,
     )
 
 
@@ -117,7 +114,7 @@ def _mailbox_needs(summary: Summary) -> Iterator[Need]:
         yield Need(kind="bad", text=text, link=Words("Audit log"), url=url_for(".audit", what="mailboxes"))
 
 
-def _engine_needs(state: State, snapshot: Snapshot, activity: Activity) -> Iterator[Need]:
+def _engine_needs(state: State, snapshot: Snapshot, pulse: Pulse) -> Iterator[Need]:
     """Yield what stands in the way of all mailboxes."""
     check, link = present_check(snapshot, last_check(state.session)), Words("Connection check")
     if check is not None and "failed" in check.states.values():
@@ -127,20 +124,15 @@ def _engine_needs(state: State, snapshot: Snapshot, activity: Activity) -> Itera
         yield Need(kind=kind_of(held), text=in_words(held), link=link, url=url_for(".check"))
     if state.hook_problem:
         yield Need(kind="warn", text=state.hook_problem, link=link, url=url_for(".check"))
-    silent_since = _silent_since(snapshot, activity, state.clock())
-    if silent_since is not None:
-        yield Need(kind="bad", text=silent_since, link=link, url=url_for(".check"))
+    if snapshot.is_sync_on and pulse.is_silent:
+        yield Need(kind="bad", text=_silence(pulse), link=link, url=url_for(".check"))
 
 
-def _silent_since(snapshot: Snapshot, activity: Activity, now: datetime) -> Words | None:
-    """Say for how long nobody has looked for mail, where that is too long."""
-    toggle = snapshot.stored("email_sync")
-    signs = [at for at in (activity.last_tick_at, toggle.changed_at if toggle else None) if at is not None]
-    if not snapshot.is_sync_on or (signs and now - max(signs) < _SILENCE):
-        return None
-    if activity.last_tick_at is None:
+def _silence(pulse: Pulse) -> Words:
+    """Say for how long nobody has looked for mail."""
+    if pulse.last_at is None:
         return Words("Nothing has looked for mail yet: no scheduler or worker is running")
-    minutes = int((now - activity.last_tick_at).total_seconds() // 60)
+    minutes = int((pulse.now - pulse.last_at).total_seconds() // 60)
     return counted(
         "Nothing has looked for mail for %(count)s minute",
         "Nothing has looked for mail for %(count)s minutes",

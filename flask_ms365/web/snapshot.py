@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import g
 
+from flask_ms365.heartbeat import Pulse, pulse
 from flask_ms365.mailboxes.summary import Summary, summarise
 from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.state import current_state
@@ -30,3 +31,12 @@ def current_summary() -> Summary:
         g.ms365_summary = summarise(state.session, now=state.clock())
     summary: Summary = g.ms365_summary
     return summary
+
+
+def current_pulse() -> Pulse:
+    """Return how it is with those who tick, as this request first asked."""
+    if "ms365_pulse" not in g:
+        state = current_state()
+        g.ms365_pulse = pulse(state.session, current_snapshot(), engine=state.engine, now=state.clock())
+    found: Pulse = g.ms365_pulse
+    return found
