@@ -6,8 +6,12 @@ is an ordinary text: logs and the command line show it in English.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
+
+# what a terminal would obey, and what would turn the text around it: no name needs any of these
+_HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Words(str):
@@ -49,3 +53,8 @@ def from_json(stored: Any) -> str:
     pattern, for_one, values = stored
     read = {name: from_json(value) if isinstance(value, list) else value for name, value in values.items()}
     return Words(pattern, _for_one=for_one, **read)
+
+
+def visible(text: str | None) -> str:
+    """Return ``text`` with its control characters spelled out: people should see that they are there."""
+    return _HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text or "")

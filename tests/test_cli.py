@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -76,17 +75,6 @@ def test_sync_in_json_is_one_object(connected: Host, mailbox: MailboxAtMicrosoft
         "error": "",
         "error_code": "",
     }
-
-
-def test_sync_tells_a_person_what_comes_in_while_it_reads(
-    connected: Host, mailbox: MailboxAtMicrosoft, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for number in range(120):
-        mailbox.deliver(subject=f"Message {number}")
-    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda self: True)
-    shown = ms365(connected, "sync").stdout.split("\r")
-    told = [re.findall(r"(\d+ messages)", line) for line in shown if "0/1" in line]
-    assert told == [["0 messages"], ["50 messages"], ["100 messages"]]
 
 
 def test_sync_that_is_off_says_so_and_is_fine(connected: Host, simulator: Simulator) -> None:

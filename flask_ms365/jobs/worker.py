@@ -2,60 +2,36 @@
 
 from __future__ import annotations
 
+import gc
 import logging
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from datetime import timedelta
-from queue import Empty, SimpleQueue
 
+from sqlalchemy.exc import StatementError
+
+from flask_ms365.jobs.until_told import UntilTold
 from flask_ms365.sync.report import TickReport
 
 _log = logging.getLogger(__name__)
 
 
-class Worker:
-    """Ticks until it is told to stop; a sync under way then ends at its next page and lets go of its lease."""
+def tick_until(told: UntilTold, tick: Callable[[], TickReport], *, interval: timedelta) -> None:
+    """Tick, wait, tick, until told to stop. Where a tick left something that is due, there is no wait."""
+    has_more = _has_more(tick)
+    # what was imported lives as long as the process: the collector need not go through it again and again
+    gc.freeze()
+    while not told.is_told:
+        if not has_more:
+            told.wait(interval.total_seconds())
+        has_more = not told.is_told and _has_more(tick)
 
-    def __init__(
-        self, tick: Callable[[], TickReport], *, interval: timedelta, told: Callable[[TickReport], object]
-    ) -> None:
-        self._tick = tick
-        self._interval = interval
-        self._told = told
-        self._is_stopping = False
-        # a signal handler may put into this queue at any moment; an Event would deadlock in its own lock
-        self._stopped: SimpleQueue[None] = SimpleQueue()
 
-    @property
-    def is_stopping(self) -> bool:
-        """Tell whether somebody asked to stop."""
-        return self._is_stopping
-
-    def stop(self) -> None:
-        """Ask the worker to stop; returns at once."""
-        self._is_stopping = True
-        self._stopped.put(None)
-
-    def run(self) -> None:
-        """Tick, wait, tick, until stopped by a signal or :meth:`stop`."""
-        with self._signals():
-            while not self.is_stopping:
-                self._tick_once()
-                with suppress(Empty):
-                    self._stopped.get(timeout=self._interval.total_seconds())
-
-    def _tick_once(self) -> None:
-        try:
-            self._told(self._tick())
-        except Exception:  # a database that is away for a minute: the next tick looks again
-            _log.exception("tick.failed", extra={"event": "tick.failed"})
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        before = {number: signal.signal(number, lambda *_: self.stop()) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+def _has_more(tick: Callable[[], TickReport]) -> bool:
+    """Tick once; a tick that fails has no more, and the next one looks again."""
+    try:
+        return tick().has_more
+    except Exception as exc:  # a database that is away for a minute
+        if isinstance(exc, StatementError):
+            exc.hide_parameters = True  # links are among them
+        _log.exception("tick.failed", extra={"event": "tick.failed"})
+        return False

@@ -14,9 +14,9 @@ from flask.typing import ResponseReturnValue
 
 from flask_ms365.audit import Wanted, all_events, list_events
 from flask_ms365.state import current_state
-from flask_ms365.web.audit_words import AREAS, DOORS, area_of, sentence, visible
+from flask_ms365.web.audit_words import AREAS, DOORS, area_of, sentence
 from flask_ms365.web.row_id import row_id
-from flask_ms365.words import Words
+from flask_ms365.words import Words, visible
 
 _COLUMNS = ("time", "actor", "door", "ip", "action", "target", "event")
 # what spreadsheets take for a formula, also behind space and quotes that they strip

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from flask_ms365.settings import SettingSpec, spec_of
-from flask_ms365.words import Words
+from flask_ms365.words import Words, visible
 
 # area of the page's filter -> its name, and the first parts of the actions in it
 AREAS: dict[str, tuple[Words, tuple[str, ...]]] = {
@@ -32,14 +31,6 @@ _SENTENCES: dict[str, Words] = {
     "mailbox.removal_believed": Words("%(target)s: the missing mail of a folder taken for removed"),
     "user.signed_in": Words("%(target)s signed in with Microsoft"),
 }
-
-# what a terminal would obey, and what would turn the text around it: no name needs any of these
-_HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def visible(text: str | None) -> str:
-    """Return ``text`` with its control characters spelled out: an auditor should see that they are there."""
-    return _HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text or "")
 
 
 def area_of(action: str) -> str:

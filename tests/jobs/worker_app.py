@@ -1,4 +1,7 @@
-"""The host app of a worker in a process of its own; the environment says which instance it works on."""
+"""The host app of a worker in a process of its own; the environment says which instance it works on.
+
+It has no SERVER_NAME and no public address: a worker needs neither.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,11 @@ from flask_ms365 import MS365
 
 
 def create_app() -> Flask:
-    """Return an app over the same database, key and simulator as the test's."""
+    """Return an app over the same database, keys and simulator as the test's."""
     app = Flask("worker", instance_path=os.environ["INSTANCE"])
     app.config.update(
         SECRET_KEY="not secret",
-        MS365_ENCRYPTION_KEYS=os.environ["KEY"],
+        MS365_ENCRYPTION_KEYS_FILE=os.environ["KEYS_FILE"],
         MS365_AUTHORITY_URL=os.environ["SIMULATOR"],
         MS365_GRAPH_URL=os.environ["SIMULATOR"],
         MS365_JOB_HOOK="external",
