@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,19 +16,16 @@ _log = logging.getLogger(__name__)
 
 def tick_until(told: UntilTold, tick: Callable[[], TickReport], *, interval: timedelta) -> None:
     """Tick, wait, tick, until told to stop. Where a tick left something that is due, there is no wait."""
-    has_more = _has_more(tick)
-    # what was imported lives as long as the process: the collector need not go through it again and again
-    gc.freeze()
     while not told.is_told:
-        if not has_more:
+        if not has_more(tick):
             told.wait(interval.total_seconds())
-        has_more = not told.is_told and _has_more(tick)
 
 
-def _has_more(tick: Callable[[], TickReport]) -> bool:
+def has_more(tick: Callable[[], object]) -> bool:
     """Tick once; a tick that fails has no more, and the next one looks again."""
     try:
-        return tick().has_more
+        report = tick()
+        return isinstance(report, TickReport) and report.has_more
     except Exception as exc:  # a database that is away for a minute
         if isinstance(exc, StatementError):
             exc.hide_parameters = True  # links are among them
