@@ -75,8 +75,8 @@ class Download:
 
 
 def open_download(
-    pool: urllib3.PoolManager,
-    url: str,
+    pool: urllib3.HTTPConnectionPool,
+    path: str,
     headers: Mapping[str, str],
     *,
     timeout: urllib3.Timeout,
@@ -87,7 +87,7 @@ def open_download(
     try:
         # not compressed: its length is told, and what is small on the way stays small
         wanted = {**headers, "Accept-Encoding": "identity"}
-        response = pool.request("GET", url, headers=wanted, redirect=False, preload_content=False, timeout=timeout)
+        response = pool.request("GET", path, headers=wanted, redirect=False, preload_content=False, timeout=timeout)
     except (urllib3.exceptions.HTTPError, OSError) as exc:
         raise unreachable(exc, tally) from None
     note_answer("GET", response, tally)

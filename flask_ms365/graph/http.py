@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
 import urllib3
 
@@ -51,10 +50,10 @@ class _WithoutQuery(logging.Filter):
 _without_query = _WithoutQuery()  # one object: a logger takes a filter once
 
 
-def new_pool() -> urllib3.PoolManager:
-    """Return the connections of one app to Graph; four at a time is what Graph allows for a mailbox."""
+def new_pool(origin: str) -> urllib3.HTTPConnectionPool:
+    """Return the connections to one Graph, which lead nowhere else; four at a time is what it allows for a mailbox."""
     _urllib3_log.addFilter(_without_query)
-    return urllib3.PoolManager(maxsize=16, retries=False)
+    return urllib3.connection_from_url(origin, maxsize=16, retries=False)
 
 
 class Answer(NamedTuple):
@@ -75,7 +74,7 @@ class GraphHttp:
         *,
         origin: str,
         token: TokenSource,
-        pool: urllib3.PoolManager,
+        pool: urllib3.HTTPConnectionPool,
         is_probe: bool = False,
         sleep: Callable[[float], object] = time.sleep,
         quota: Quota | None = None,
@@ -128,7 +127,9 @@ class GraphHttp:
         def ask(bearer: Mapping[str, str]) -> Download:
             self.quota.take()
             wanted = {**(headers or {}), **bearer}
-            return open_download(self._pool, url, wanted, timeout=self._timeout, limit=limit, tally=self._tally)
+            return open_download(
+                self._pool, self._path(url), wanted, timeout=self._timeout, limit=limit, tally=self._tally
+            )
 
         return self._insist(ask, attempts=_ATTEMPTS)
 
@@ -175,7 +176,7 @@ class GraphHttp:
         try:
             response = self._pool.request(
                 method,
-                url,
+                self._path(url),
                 body=body,
                 headers={"Accept-Encoding": "gzip", **headers},
                 redirect=False,
@@ -196,9 +197,11 @@ class GraphHttp:
 
     def check_host(self, url: str) -> None:
         """Refuse a link to anywhere else before the token is attached: next and delta links come from outside."""
-        wanted, given = urlsplit(self.origin), urlsplit(url)
-        if (given.scheme, given.netloc) != (wanted.scheme, wanted.netloc):
+        if not url.startswith(f"{self.origin}/"):
             raise GraphError(Words("A link pointed to another host than Microsoft Graph."), code="foreignLink")
+
+    def _path(self, url: str) -> str:
+        return url.removeprefix(self.origin)
 
 
 def _read(response: urllib3.BaseHTTPResponse) -> bytearray:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -21,7 +21,7 @@ from flask_ms365.models.base import AnySession
 from flask_ms365.tally import Tally
 
 if TYPE_CHECKING:
-    from urllib3 import PoolManager
+    from urllib3 import HTTPConnectionPool
 
     from flask_ms365.graph import GraphClient
     from flask_ms365.graph.http import TokenSource
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class MailboxClients:
-    """Makes Graph clients over one pool of connections."""
+    """Makes Graph clients over one pool of connections to each Graph: the settings may name another one."""
 
     session: AnySession
     tokens: Tokens
@@ -37,6 +37,8 @@ class MailboxClients:
     registration: Callable[[], AppRegistration]
     clock: Callable[[], datetime]
     tally: Tally
+    # origin -> its connections
+    pools: dict[str, HTTPConnectionPool] = field(default_factory=dict)
 
     def of(self, mailbox_id: int, *, is_probe: bool = False) -> GraphClient:
         """Return the client of a connected mailbox; raise :exc:`SignInNeeded` or :exc:`AppRefused`.
@@ -122,11 +124,10 @@ class MailboxClients:
             raise SignInNeeded
         return found
 
-    @cached_property
-    def _pool(self) -> PoolManager:
-        from flask_ms365.graph.http import new_pool
-
-        return new_pool()
+    def begin_anew(self) -> None:
+        """In a process that was forked: leave the connections to the one that opened them."""
+        self.__dict__.pop("_pool", None)
+        self.app_tokens.begin_anew()
 
     def _client(
         self,
@@ -140,14 +141,17 @@ class MailboxClients:
         """Return a client; ``counted`` is the row that says how many requests its mailbox had left."""
         # imported late: a process that shows pages never needs Graph's client and what it brings
         from flask_ms365.graph import GraphClient
-        from flask_ms365.graph.http import GraphHttp
+        from flask_ms365.graph.http import GraphHttp, new_pool
         from flask_ms365.graph.quota import Quota
 
+        origin = registration.graph
+        if origin not in self.pools:
+            self.pools[origin] = new_pool(origin)
         quota = Quota(clock=self.clock, left=counted.quota_left, at=counted.quota_at) if counted else None
         http = GraphHttp(
-            origin=registration.graph,
+            origin=origin,
             token=token,
-            pool=self._pool,
+            pool=self.pools[origin],
             is_probe=is_probe,
             quota=quota,
             tally=self.tally,

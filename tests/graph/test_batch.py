@@ -26,7 +26,11 @@ class Batches:
         self.waits: list[float] = []
         quota = Quota(clock=lambda: NOW, sleep=self.waits.append)
         self._http = GraphHttp(
-            origin=simulator.url, token=lambda *_: "token", pool=new_pool(), sleep=self.waits.append, quota=quota
+            origin=simulator.url,
+            token=lambda *_: "token",
+            pool=new_pool(simulator.url),
+            sleep=self.waits.append,
+            quota=quota,
         )
         self._graph = GraphClient(self._http)
 

@@ -20,16 +20,16 @@ Answer = Callable[[bytes], str]
 
 
 @pytest.fixture
-def pool() -> urllib3.PoolManager:
-    return new_pool()
+def pool(simulator: Simulator) -> urllib3.HTTPConnectionPool:
+    return new_pool(simulator.url)
 
 
 @pytest.fixture
-def http(simulator: Simulator, pool: urllib3.PoolManager) -> GraphHttp:
+def http(simulator: Simulator, pool: urllib3.HTTPConnectionPool) -> GraphHttp:
     return _http(simulator.url, pool)
 
 
-def _http(origin: str, pool: urllib3.PoolManager) -> GraphHttp:
+def _http(origin: str, pool: urllib3.HTTPConnectionPool) -> GraphHttp:
     return GraphHttp(origin=origin, token=lambda rejected, claims: "token", pool=pool, sleep=lambda seconds: None)
 
 
@@ -56,10 +56,6 @@ def _serve(server: socket.socket, content: bytes) -> None:
         connection.sendall(content)
 
 
-def _connections(pool: urllib3.PoolManager, simulator: Simulator) -> int:
-    return pool.connection_from_url(simulator.url).num_connections
-
-
 def test_no_chunk_is_large(http: GraphHttp, simulator: Simulator) -> None:
     simulator.fail_next("/x", 200, body=b"a" * 1000 * KB)
     sizes = [len(chunk) for chunk in http.stream(f"{simulator.url}/x", limit=1000 * KB)]
@@ -73,19 +69,19 @@ def test_what_says_that_it_is_too_large_is_not_read(http: GraphHttp, simulator: 
     assert caught.value.code == "tooLarge"
 
 
-def test_what_turns_out_too_large_ends_there(pool: urllib3.PoolManager, answer: Answer) -> None:
+def test_what_turns_out_too_large_ends_there(answer: Answer) -> None:
     """Without a length, it shows only on the way."""
     origin = answer(b"HTTP/1.1 200 OK\r\n\r\n" + b"a" * 1000 * KB)
     got: list[bytes] = []
     with pytest.raises(GraphError, match="larger than") as caught:
-        got.extend(_http(origin, pool).stream(f"{origin}/x", limit=300 * KB))
+        got.extend(_http(origin, new_pool(origin)).stream(f"{origin}/x", limit=300 * KB))
     assert (caught.value.code, sum(map(len, got)) <= 300 * KB) == ("tooLarge", True)
 
 
-def test_what_is_cut_in_the_middle_is_not_taken_for_whole(pool: urllib3.PoolManager, answer: Answer) -> None:
+def test_what_is_cut_in_the_middle_is_not_taken_for_whole(answer: Answer) -> None:
     origin = answer(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b"a" * 500)
     with pytest.raises(Unavailable, match="could not be reached"):
-        list(_http(origin, pool).stream(f"{origin}/x", limit=1000))
+        list(_http(origin, new_pool(origin)).stream(f"{origin}/x", limit=1000))
 
 
 def test_what_drips_for_ever_ends(http: GraphHttp, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,11 +92,11 @@ def test_what_drips_for_ever_ends(http: GraphHttp, simulator: Simulator, monkeyp
 
 
 def test_read_to_the_end_its_connection_serves_again(
-    http: GraphHttp, simulator: Simulator, pool: urllib3.PoolManager
+    http: GraphHttp, simulator: Simulator, pool: urllib3.HTTPConnectionPool
 ) -> None:
     simulator.fail_next("/x", 200, body=b"abc", times=3)
     assert [b"".join(http.stream(f"{simulator.url}/x", limit=10)) for _ in range(3)] == [b"abc"] * 3
-    assert _connections(pool, simulator) == 1
+    assert pool.num_connections == 1
 
 
 def test_left_in_the_middle_nothing_of_it_reaches_the_next(http: GraphHttp, simulator: Simulator) -> None:
@@ -113,20 +109,20 @@ def test_left_in_the_middle_nothing_of_it_reaches_the_next(http: GraphHttp, simu
 
 
 def test_closed_before_it_is_read_it_holds_no_connection(
-    http: GraphHttp, simulator: Simulator, pool: urllib3.PoolManager
+    http: GraphHttp, simulator: Simulator, pool: urllib3.HTTPConnectionPool
 ) -> None:
     simulator.fail_next("/x", 200, body=b"a" * 1000 * KB, times=None)
     for _ in range(20):
         http.stream(f"{simulator.url}/x", limit=1000 * KB).close()
-    assert pool.connection_from_url(simulator.url).pool.qsize() == 16  # type: ignore[union-attr]
+    assert pool.pool.qsize() == 16  # type: ignore[union-attr]
 
 
-def test_refusals_hold_no_connection(http: GraphHttp, simulator: Simulator, pool: urllib3.PoolManager) -> None:
+def test_refusals_hold_no_connection(http: GraphHttp, simulator: Simulator, pool: urllib3.HTTPConnectionPool) -> None:
     simulator.fail_next("/x", 403, body={"error": {"code": "ErrorAccessDenied"}}, times=None)
     for _ in range(20):
         with pytest.raises(GraphError, match="ErrorAccessDenied"):
             http.stream(f"{simulator.url}/x", limit=10)
-    assert pool.connection_from_url(simulator.url).pool.qsize() == 16  # type: ignore[union-attr]
+    assert pool.pool.qsize() == 16  # type: ignore[union-attr]
 
 
 def test_the_first_chunk_can_be_looked_at_before(http: GraphHttp, simulator: Simulator) -> None:
@@ -150,7 +146,7 @@ def test_a_redirect_is_not_followed(http: GraphHttp, simulator: Simulator) -> No
     assert caught.value.status == 302
 
 
-def test_no_token_is_sent_to_another_host(simulator: Simulator, pool: urllib3.PoolManager) -> None:
+def test_no_token_is_sent_to_another_host(simulator: Simulator, pool: urllib3.HTTPConnectionPool) -> None:
     with pytest.raises(GraphError, match="another host"):
         _http(simulator.url, pool).stream("https://evil.example/v1.0/me", limit=10)
 

@@ -23,7 +23,9 @@ def waits() -> list[float]:
 @pytest.fixture
 def http(simulator: Simulator, waits: list[float]) -> GraphHttp:
     """Return requests to the simulator with a token that it does not know: its own answers come before that."""
-    return GraphHttp(origin=simulator.url, token=lambda rejected, claims: "token", pool=new_pool(), sleep=waits.append)
+    return GraphHttp(
+        origin=simulator.url, token=lambda rejected, claims: "token", pool=new_pool(simulator.url), sleep=waits.append
+    )
 
 
 @pytest.mark.parametrize(
@@ -45,7 +47,7 @@ def test_no_token_is_sent_to_another_host(simulator: Simulator, foreign: str) ->
     def token(rejected: str | None, claims: str) -> str:
         raise AssertionError("the token was asked for")
 
-    http = GraphHttp(origin=simulator.url, token=token, pool=new_pool())
+    http = GraphHttp(origin=simulator.url, token=token, pool=new_pool(simulator.url))
     with pytest.raises(GraphError, match="another host"):
         http.request("GET", foreign.replace("{host}", simulator.url.partition("//")[2]))
 
@@ -83,7 +85,7 @@ def test_a_refused_token_is_replaced_once(simulator: Simulator, ana: User) -> No
         asked.append(rejected)
         return f"token {len(asked)}"
 
-    http = GraphHttp(origin=simulator.url, token=token, pool=new_pool())
+    http = GraphHttp(origin=simulator.url, token=token, pool=new_pool(simulator.url))
     with pytest.raises(Unauthorized):
         http.request("GET", f"{simulator.url}/v1.0/me")
     assert asked == [None, "token 1"]

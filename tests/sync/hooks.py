@@ -104,12 +104,12 @@ def watch_commits(engine: Engine, hooks: Hooks) -> None:
     dialect.do_begin, dialect.do_commit = do_begin, do_commit
 
 
-class Pool(urllib3.PoolManager):
+class Pool(urllib3.HTTPConnectionPool):
     """Graph without a network between."""
 
     def __init__(self, simulator: Simulator, hooks: Hooks) -> None:
-        super().__init__()
-        self._application = simulator.application
+        super().__init__(urlsplit(simulator.url).hostname or "")
+        self._application, self._origin = simulator.application, simulator.url
         self._hooks = hooks
 
     def request(  # type: ignore[override]
@@ -123,7 +123,7 @@ class Pool(urllib3.PoolManager):
     ) -> urllib3.HTTPResponse:
         self._hooks("before request")
         # answers of two messages are not worth the zipping
-        environ = _environ(method, url, {**headers, "Accept-Encoding": "identity"}, body or b"")
+        environ = _environ(method, f"{self._origin}{url}", {**headers, "Accept-Encoding": "identity"}, body or b"")
         content, status, fields = run_wsgi_app(self._application, environ, buffered=True)
         self._hooks("after request")
         return urllib3.HTTPResponse(

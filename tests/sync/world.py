@@ -57,7 +57,7 @@ class World:
         self.app, self.ms365 = self._host.app, self._host.ms365
         self.session: Any = self.app.extensions["sqlalchemy"].session
         self._state = self.app.extensions["ms365.state"]
-        self._state.runner.clients._pool = Pool(simulator, self.hooks)
+        self._state.runner.clients.pools[simulator.url] = Pool(simulator, self.hooks)
         self.ms365.on_message(self._keep)
         self._connect(simulator)
         with self.app.app_context():
