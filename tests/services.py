@@ -16,6 +16,7 @@ _SERVICES = {
     "postgresql": (5432, "postgresql+psycopg://postgres@127.0.0.1:5432/test"),
     "mariadb": (3306, "mariadb+pymysql://root@127.0.0.1:3306/test?charset=utf8mb4"),
     "redis": (6379, "redis://127.0.0.1:6379/0"),
+    "rabbitmq": (5672, "amqp://guest:guest@127.0.0.1:5672//"),
 }
 
 
@@ -37,9 +38,9 @@ def missing(reason: str) -> NoReturn:
 
 
 @cache
-def own_database(service: str) -> str:
+def own_database(service: str, purpose: str = "test") -> str:
     """Return the address of a database that only this process uses; it is dropped at the end."""
-    server, name = need(service), f"ms365_test_{os.getpid()}"
+    server, name = need(service), f"ms365_{purpose}_{os.getpid()}"
     _administer(server, f"CREATE DATABASE {name}")
     atexit.register(_administer, server, f"DROP DATABASE {name}")
     return make_url(server).set(database=name).render_as_string(hide_password=False)

@@ -26,35 +26,27 @@ from tests.services import need
 if os.environ.get("MS365_TEST_REQUIRE") != "all":
     pytest.importorskip("celery", reason="celery is not installed")
 
-from celery import Celery, Task  # type: ignore[import-untyped]
+from celery import Celery  # type: ignore[import-untyped]
 from celery.contrib.testing.worker import start_worker  # type: ignore[import-untyped]
 
 from flask_ms365.jobs.celery import CeleryHook
+from tests.jobs.celery_node import celery_init_app
 
 NOWHERE = "amqp://127.0.0.1:1//"
 JOB = EmailSyncJob(id="ms365.email-sync", interval=timedelta(seconds=30), tick=lambda: None)
 
 
-def celery_init_app(app: Flask, broker: str) -> Celery:
-    """The pattern of Flask's documentation."""
-
-    class FlaskTask(Task):  # type: ignore[misc]
-        def __call__(self, *args: object, **kwargs: object) -> object:
-            with app.app_context():
-                return self.run(*args, **kwargs)
-
-    celery = Celery(app.name, task_cls=FlaskTask)
-    celery.config_from_object(
+def celery_for(app: Flask, broker: str) -> Celery:
+    """Return the Celery app of a host app, with a queue that nobody else reads."""
+    return celery_init_app(
+        app,
         {
             "broker_url": broker,
             "broker_connection_retry_on_startup": False,
             "task_default_queue": f"test-{uuid.uuid4()}",
             "worker_hijack_root_logger": False,
-        }
+        },
     )
-    celery.set_default()
-    app.extensions["celery"] = celery
-    return celery
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +64,7 @@ def app() -> Flask:
 
 @pytest.fixture
 def celery(app: Flask) -> Celery:
-    return celery_init_app(app, NOWHERE)
+    return celery_for(app, NOWHERE)
 
 
 def test_without_a_celery_app_the_hook_says_what_to_do(app: Flask) -> None:
@@ -132,7 +124,7 @@ def with_worker(make_host: HostFactory, simulator: Simulator, registration: App)
     broker = need("redis")
     host = make_host()
     configure(host, simulator, registration)
-    celery = celery_init_app(host.app, broker)
+    celery = celery_for(host.app, broker)
     host.app.extensions["ms365.state"].hook = CeleryHook(host.app)
     with start_worker(celery, pool="solo", perform_ping_check=False, loglevel="ERROR"):
         yield host
