@@ -81,6 +81,8 @@ def _status_lines(each: MailboxStatus) -> list[str]:
     set_aside = [f"  {each.set_aside_words}"] if each.set_aside_count else []
     lines = [f"{line}. {each.error}" if each.error else line, *doubts, *unreadable, *set_aside]
     # a terminal would obey what people may put into the name of a folder
+    if each.is_overdue:
+        lines.append("  No success for long. What is in the way? flask ms365 check")
     return [visible(line) for line in lines]
 
 

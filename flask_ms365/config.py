@@ -35,7 +35,7 @@ DEFAULTS: dict[str, Any] = {
     "MS365_BASE_TEMPLATE": "ms365/base.html",
     # how long a worker may hold a mailbox without storing a page
     "MS365_LEASE_SECONDS": 90,
-    # opens /health to whatever watches the app, as a bearer token; without it only admins get an answer
+    # opens /health and /metrics to whatever watches the app, as a bearer token; without it only admins get an answer
     "MS365_MONITORING_TOKEN": None,
     # show the first three characters of a stored secret, as the Entra portal does
     "MS365_SHOW_SECRET_PREFIX": True,

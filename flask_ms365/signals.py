@@ -22,6 +22,10 @@ reconnect_needed = _signals.signal("reconnect-needed")
 tokens_held = _signals.signal("tokens-held")
 #: ``message_id``, ``change``
 message_synced = _signals.signal("message-synced")
+#: a mailbox has had no success for six intervals and half an hour at least: ``mailbox_id``, ``cause`` (how its last run
+#: failed, in the words of :class:`~flask_ms365.Result`; empty where no run came to an end), ``last_success_at`` (or
+#: None). Once for each such time, and again if it needs a person since, whatever number of processes there are
+mailbox_overdue = _signals.signal("mailbox-overdue")
 #: ``report`` (:class:`~flask_ms365.RunReport`)
 run_finished = _signals.signal("run-finished")
 #: an entry of the audit log, for hosts that keep one of their own: ``at``, ``actor``, ``door`` (page, cli or code),

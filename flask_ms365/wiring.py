@@ -33,9 +33,11 @@ from flask_ms365.mailboxes.connect import Connect
 from flask_ms365.mailboxes.deletion import Deletion
 from flask_ms365.mailboxes.disconnect import Disconnect
 from flask_ms365.mailboxes.keep_alive import KeepAlive
+from flask_ms365.mailboxes.overdue import OverdueAlarm
 from flask_ms365.mailboxes.system import SystemMailboxes
 from flask_ms365.models import join_metadata
 from flask_ms365.models.base import AnySession
+from flask_ms365.models.counts import tidy_counts
 from flask_ms365.permissions import Permission
 from flask_ms365.settings.drafts import Drafts
 from flask_ms365.settings.registration import allowed_accounts, app_registration
@@ -175,6 +177,9 @@ def _runner(
     host: Host,
     deletion: Deletion,
 ) -> Runner:
+    keep_alive = KeepAlive(
+        app=app, session=session, tokens=clients.tokens, registration=clients.registration, clock=host.clock
+    )
     return Runner(
         app=app,
         session=session,
@@ -186,18 +191,19 @@ def _runner(
         engine=lambda: current_state().engine,
         tally=clients.tally,
         chores=[
-            Reminder(app=app, session=session, settings=settings, clock=host.clock).remind,
-            settings.note_key,
-            deletion.chore,
-            KeepAlive(
-                app=app,
-                session=session,
-                tokens=clients.tokens,
-                registration=clients.registration,
-                clock=host.clock,
-            ).chore,
+            Reminder(app=app, session=session, clock=host.clock).remind,
+            OverdueAlarm(app=app, session=session, engine=_engine, clock=host.clock).tell,
+            lambda _: settings.note_key(),
+            lambda _: deletion.chore(),
+            lambda _: keep_alive.chore(),
+            lambda _: tidy_counts(session, now=host.clock()),
         ],
     )
+
+
+def _engine() -> str:
+    """Return who ticks in the current app."""
+    return current_state().runner.engine()
 
 
 def _tick(app: Flask, runner: Runner) -> Callable[[], TickReport]:

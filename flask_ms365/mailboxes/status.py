@@ -11,11 +11,13 @@ from typing import Any, Literal
 from sqlalchemy import func, select
 
 from flask_ms365.mailboxes.doubts import Doubt
+from flask_ms365.mailboxes.overdue import is_overdue, overdue_before
 from flask_ms365.mailboxes.progress import Progress, Reading, measured, readings_of
 from flask_ms365.mailboxes.set_aside import ABSENT, UNKNOWN, count_set_aside
 from flask_ms365.models import Folder, Mailbox, Message
 from flask_ms365.models.base import AnySession
 from flask_ms365.models.mail import ASKED
+from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.sync.lease import DISCONNECTED
 from flask_ms365.sync.report import NEEDS_A_PERSON
 from flask_ms365.words import Words, counted
@@ -79,11 +81,12 @@ class MailboxStatus:
     next_due_at: datetime
     error: str | None
     error_code: str | None
+    is_overdue: bool
 
     @property
     def needs_a_person(self) -> bool:
-        """Whether it does not go on, or not with all of its folders, until somebody does something."""
-        return self.kind == "bad" or bool(self.doubts)
+        """Whether it does not go on, or has not for long, or not with all of its folders."""
+        return self.kind == "bad" or self.is_overdue or bool(self.doubts)
 
     @property
     def set_aside_words(self) -> Words:
@@ -108,26 +111,29 @@ class MailboxStatus:
             "next_due_at": _as_text(self.next_due_at),
             "error": self.error,
             "error_code": self.error_code,
+            "overdue": self.is_overdue,
         }
 
 
-def status_of(session: AnySession, mailbox: Mailbox, *, is_on: bool, now: datetime) -> MailboxStatus:
+def status_of(session: AnySession, mailbox: Mailbox, *, settings: Snapshot, now: datetime) -> MailboxStatus:
     """Return how ``mailbox`` is; three statements."""
-    return statuses_of(session, [mailbox], is_on=is_on, now=now)[0]
+    return statuses_of(session, [mailbox], settings=settings, now=now)[0]
 
 
 def statuses_of(
-    session: AnySession, mailboxes: Sequence[Mailbox], *, is_on: bool, now: datetime
+    session: AnySession, mailboxes: Sequence[Mailbox], *, settings: Snapshot, now: datetime
 ) -> list[MailboxStatus]:
     """Return how each of ``mailboxes`` is; three statements for any number of them."""
     ids = [mailbox.id for mailbox in mailboxes]
     if not ids:
         return []
+    is_on, limit = settings.is_sync_on, overdue_before(settings, now)
     readings, stored, set_aside = readings_of(session, ids), _count_stored(session, ids), count_set_aside(session, ids)
     return [
         _status(
             mailbox,
             state=state_of(mailbox, is_on=is_on, now=now),
+            is_overdue=is_overdue(mailbox, limit),
             readings=readings[mailbox.id],
             stored=stored[mailbox.id],
             set_aside_count=set_aside.get(mailbox.id, 0),
@@ -137,7 +143,13 @@ def statuses_of(
 
 
 def _status(
-    mailbox: Mailbox, *, state: str, readings: Sequence[Reading], stored: Mapping[int, int], set_aside_count: int
+    mailbox: Mailbox,
+    *,
+    state: str,
+    is_overdue: bool,
+    readings: Sequence[Reading],
+    stored: Mapping[int, int],
+    set_aside_count: int,
 ) -> MailboxStatus:
     words, kind = WORDS[state]
     folders = [reading.folder for reading in readings]
@@ -161,6 +173,7 @@ def _status(
         next_due_at=mailbox.next_due_at,
         error=mailbox.last_error,
         error_code=mailbox.last_error_code,
+        is_overdue=is_overdue,
     )
 
 
@@ -175,17 +188,17 @@ def _count_stored(session: AnySession, mailbox_ids: Sequence[int]) -> Mapping[in
     return counts
 
 
-def all_statuses(session: AnySession, *, is_on: bool, now: datetime) -> list[MailboxStatus]:
+def all_statuses(session: AnySession, *, settings: Snapshot, now: datetime) -> list[MailboxStatus]:
     """Return how every mailbox is, by address."""
     mailboxes = session.scalars(select(Mailbox).order_by(Mailbox.address)).all()
-    return statuses_of(session, mailboxes, is_on=is_on, now=now)
+    return statuses_of(session, mailboxes, settings=settings, now=now)
 
 
-def kept_mail(session: AnySession, user_id: str, *, is_on: bool, now: datetime) -> list[MailboxStatus]:
+def kept_mail(session: AnySession, user_id: str, *, settings: Snapshot, now: datetime) -> list[MailboxStatus]:
     """Return a person's own mailboxes that were disconnected: those whose mail is kept, and what is left of others."""
     mine = select(Mailbox).where(Mailbox.kind == "user", Mailbox.owner_id == user_id)
     mailboxes = session.scalars(mine.where(Mailbox.state.in_(DISCONNECTED)).order_by(Mailbox.address)).all()
-    return statuses_of(session, mailboxes, is_on=is_on, now=now)
+    return statuses_of(session, mailboxes, settings=settings, now=now)
 
 
 def folder_counts(session: AnySession, mailbox_ids: list[int]) -> list[tuple[Folder, int]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, and_, bindparam, case, func, select
 
+from flask_ms365.mailboxes.overdue import are_overdue
 from flask_ms365.models import Mailbox, Message
 from flask_ms365.models.base import AnySession
 from flask_ms365.sync.lease import DISCONNECTED
@@ -21,6 +22,7 @@ _NOT_CONNECTED = (*DISCONNECTED, "delete_failed")
 _BAD = ("sign_in_needed", "failed", "delete_failed")
 # messages; a page must not wait until a database has counted millions of rows
 MOST_COUNTED = 100_000
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +30,16 @@ class Summary:
     """Mailboxes by state, in the words of ``status.py``, whether the sync is on or off; and the times that matter."""
 
     counts: Mapping[str, int]
+    # by state, those that have had no success for long
+    overdue: Mapping[str, int]
+    # that somebody holds now
+    leases: int
     last_success_at: datetime | None
+    # the longest ago of those that are looked at; one that has had none does not count
+    oldest_success_at: datetime | None
     next_due_at: datetime | None
+    # of those that nobody reads now, too
+    waits_since: datetime | None
 
     @property
     def total(self) -> int:
@@ -43,17 +53,27 @@ class Summary:
 
     @property
     def need_a_person(self) -> int:
-        """How many of them will not go on by themselves."""
-        return sum(self.counts.get(state, 0) for state in _BAD)
+        """How many of them will not go on by themselves, or have not gone on for long."""
+        return sum(self.counts.get(state, 0) for state in _BAD) + self.stalled
+
+    @property
+    def stalled(self) -> int:
+        """How many are overdue, though nothing is known to be wrong with them."""
+        return sum(count for state, count in self.overdue.items() if state not in _BAD)
 
 
-def summarise(session: AnySession, *, now: datetime) -> Summary:
-    """Count the mailboxes by state; one statement."""
-    rows = session.execute(_by_state(), {"now": now}).all()
+def summarise(session: AnySession, *, now: datetime, limit: datetime | None) -> Summary:
+    """Count the mailboxes by state; one statement. ``limit`` is that of :func:`overdue_before`."""
+    rows = session.execute(_by_state(), {"now": now, "limit": limit or _LONG_AGO}).all()
+    awake = [row for row in rows if row.kind not in (*_AT_REST, *_NOT_CONNECTED)]
     return Summary(
-        counts={kind: count for kind, count, _, _ in rows},
-        last_success_at=max((last for _, _, last, _ in rows if last), default=None),
-        next_due_at=min((due for kind, _, _, due in rows if kind not in (*_AT_REST, *_NOT_CONNECTED)), default=None),
+        counts={row.kind: row.many for row in rows},
+        overdue={row.kind: int(row.overdue) for row in rows},
+        leases=int(sum(row.leases for row in rows)),
+        last_success_at=max((row.last_success_at for row in rows if row.last_success_at), default=None),
+        oldest_success_at=min((row.oldest_success_at for row in awake if row.oldest_success_at), default=None),
+        next_due_at=min((row.next_due_at for row in awake), default=None),
+        waits_since=min((row.next_due_at for row in awake if row.kind != "syncing"), default=None),
     )
 
 
@@ -71,9 +91,22 @@ def _by_state() -> Select[Any]:
         (Mailbox.last_success_at.is_not(None), "up_to_date"),
         else_="never_synced",
     )
-    each = select(state.label("kind"), Mailbox.last_success_at, Mailbox.next_due_at).subquery()
-    last_success, next_due = func.max(each.c.last_success_at), func.min(each.c.next_due_at)
-    return select(each.c.kind, func.count(), last_success, next_due).group_by(each.c.kind)
+    each = select(
+        state.label("kind"),
+        case((are_overdue(bindparam("limit")), 1), else_=0).label("is_overdue"),
+        case((Mailbox.lease_expires_at > bindparam("now"), 1), else_=0).label("is_held"),
+        Mailbox.last_success_at,
+        Mailbox.next_due_at,
+    ).subquery()
+    return select(
+        each.c.kind,
+        func.count().label("many"),
+        func.sum(each.c.is_overdue).label("overdue"),
+        func.sum(each.c.is_held).label("leases"),
+        func.max(each.c.last_success_at).label("last_success_at"),
+        func.min(each.c.last_success_at).label("oldest_success_at"),
+        func.min(each.c.next_due_at).label("next_due_at"),
+    ).group_by(each.c.kind)
 
 
 def count_messages(session: AnySession) -> int:

@@ -19,6 +19,7 @@ from flask_ms365.tally import Tally
 Counts = Mapping[tuple[str, str], int]
 
 _SLOTS = 16
+_SELDOM = 500  # ticks: some hours
 _KEPT = timedelta(days=60)
 # all that is older lies in rows of this day: what is counted never becomes less
 _LONG_AGO = date(1970, 1, 1)
@@ -60,6 +61,12 @@ def read_counts(session: AnySession) -> Counts:
     """Return all that was ever counted; one statement."""
     summed = select(Count.name, Count.label, func.sum(Count.value)).group_by(Count.name, Count.label)
     return {(name, label): int(value) for name, label, value in session.execute(summed)}
+
+
+def tidy_counts(session: AnySession, *, now: datetime) -> None:
+    """At a tick: now and then put the days of long ago together. Chance says when: no process need remember it."""
+    if random.randrange(_SELDOM) == 0:
+        add_up_old_counts(session, now=now)
 
 
 def add_up_old_counts(session: AnySession, *, now: datetime) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flask_ms365.models.base import Base, LongText
@@ -17,6 +17,13 @@ class Mailbox(Base):
     __table_args__ = (
         Index("ix_ms365_mailbox_next_due_at", "next_due_at"),
         Index("ix_ms365_mailbox_owner_id", "owner_id"),
+        # few fail at a time: where a database can, it keeps only those
+        Index(
+            "ix_ms365_mailbox_fail_count",
+            "fail_count",
+            postgresql_where=text("fail_count > 0"),
+            sqlite_where=text("fail_count > 0"),
+        ),
         Base.__table_args__,
     )
 
@@ -53,9 +60,12 @@ class Mailbox(Base):
     folders_link: Mapped[str | None] = mapped_column(LongText)
     folders_asked_at: Mapped[datetime | None]
     folders_listed_at: Mapped[datetime | None]
-    # how many requests Microsoft's quota had left then
+    # how many requests Microsoft's quota had left when the last page was stored
     quota_left: Mapped[float | None]
     quota_at: Mapped[datetime | None]
+    # when people were told that it is overdue, and what was in the way then; over once it has had a success since
+    overdue_at: Mapped[datetime | None]
+    overdue_cause: Mapped[str | None] = mapped_column(String(32))
 
 
 class SyncRun(Base):

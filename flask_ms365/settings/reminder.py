@@ -14,7 +14,6 @@ from flask_ms365.identity.certificate import read_certificate
 from flask_ms365.identity.credentials import FederatedToken
 from flask_ms365.models.base import AnySession
 from flask_ms365.settings.expiry import Expiry, expiry
-from flask_ms365.settings.service import Settings
 from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.told import tell
 
@@ -47,19 +46,18 @@ def _stale(token: FederatedToken, now: datetime) -> Expiry | None:
 
 @dataclass(kw_only=True)
 class Reminder:
-    """Reminds one app. Asked at each tick, it costs one small statement while nothing is due."""
+    """Reminds one app. Asked at each tick, it costs nothing while nothing is due."""
 
     app: Flask
     session: AnySession
-    settings: Settings
     clock: Callable[[], datetime]
     # the last subject that this process knows to be told
     _told: str = field(default="", init=False)
 
-    def remind(self) -> None:
+    def remind(self, snapshot: Snapshot) -> None:
         """Send the signal if a threshold was passed that nobody was told of."""
         now = self.clock()
-        due = credential_expiry(self.settings.read_values(), now)
+        due = credential_expiry(snapshot, now)
         if due is None or due.threshold is None or due.subject == self._told:
             return
         is_first, self._told = tell(self.session, due.subject, at=now), due.subject

@@ -66,8 +66,8 @@ class Runner:
     # who ticks here
     engine: Callable[[], str]
     tally: Tally
-    # what is due with time rather than with mail; each returns at once where nothing is
-    chores: Sequence[Callable[[], None]] = ()
+    # what is due with time rather than with mail, given the settings; each returns at once where nothing is
+    chores: Sequence[Callable[[Snapshot], None]] = ()
     is_stopping: Callable[[], bool] = lambda: False
     # mailbox id -> what a run of this process has brought so far
     under_way: dict[int, RunReport] = field(default_factory=dict, init=False, repr=False)
@@ -155,7 +155,7 @@ class Runner:
         with write_transaction(self.session):
             beat(self.session, engine=self.engine(), at=self.clock(), interval=interval)
         for chore in self.chores:
-            chore()
+            chore(snapshot)
         return snapshot
 
     def _claim(self, mailbox_id: int, owner: str, *, only_due: bool) -> Lease | None:

@@ -25,6 +25,7 @@ from flask_ms365.web import (
     mailbox_state,
     mailboxes,
     messages,
+    metrics,
     my_email,
     overview,
     settings,
@@ -109,6 +110,7 @@ ROUTES = (
     Route("/audit.csv", "audit_csv", audit.audit_csv, _ADMIN),
     Route("/health/live", "health_live", health.health_live, _ADMIN, is_monitored=True),
     Route("/health/ready", "health_ready", health.health_ready, _ADMIN, is_monitored=True),
+    Route("/metrics", "metrics", metrics.metrics, _ADMIN, is_monitored=True),
     Route("/_gallery", "gallery", gallery.gallery, _ADMIN),
 )
 

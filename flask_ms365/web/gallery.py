@@ -58,6 +58,7 @@ _MAILBOX = MailboxStatus(
     next_due_at=_NOW,
     error=None,
     error_code=None,
+    is_overdue=False,
 )
 
 

@@ -160,7 +160,7 @@ def _form(
 def _page(found: Mailbox, notices: Sequence[Notice] = (), checked: Sequence[StepResult] = ()) -> str:
     state, snapshot = current_state(), current_snapshot()
     user_id, obstacle = state.current_user_id() or "", sign_in_obstacle(state)
-    status = status_of(state.session, found, is_on=snapshot.is_sync_on, now=state.clock())
+    status = status_of(state.session, found, settings=snapshot, now=state.clock())
     flow = present_outcome(user_id)
     has_connected = [_CONNECTED] if "connected" in request.args else []
     scope = state.mailboxes.application_addresses() if found.access == "application" else []

@@ -39,10 +39,10 @@ def my_email() -> ResponseReturnValue:
     mailbox = own_mailbox(state.session, user_id)
     notices = [*outcome_notices(user_id, done=_CONNECTED), *disconnected_notices(), *answered_notices()]
     flow = present_outcome(user_id)
-    status, is_on, now = None, current_snapshot().is_sync_on, state.clock()
+    status, snapshot, now = None, current_snapshot(), state.clock()
     if mailbox is not None:
         notices.extend(_left_out(left_out(state.session, mailbox)))
-        status = status_of(state.session, mailbox, is_on=is_on, now=now)
+        status = status_of(state.session, mailbox, settings=snapshot, now=now)
     return render_template(
         "ms365/my_email.html",
         form=CsrfForm(),
@@ -50,7 +50,7 @@ def my_email() -> ResponseReturnValue:
         approval=_approval_message(flow),
         mailbox=_view(status) if status else None,
         **(waiting_view(status) if status else {}),
-        kept=kept_mail(state.session, user_id, is_on=is_on, now=now),
+        kept=kept_mail(state.session, user_id, settings=snapshot, now=now),
         obstacle=obstacle,
         obstacle_link=settings_link() if obstacle else None,
         permissions=PERMISSIONS,

@@ -43,7 +43,11 @@ def overview() -> ResponseReturnValue:
         "ms365/overview.html",
         is_on=snapshot.is_sync_on,
         line=_line(snapshot.is_sync_on, summary),
-        needs=[*_setup_needs(state, snapshot), *_mailbox_needs(summary), *_engine_needs(state, snapshot, pulse)],
+        needs=[
+            *_setup_needs(state, snapshot),
+            *_mailbox_needs(summary),
+            *_engine_needs(state, snapshot, summary, pulse),
+        ],
         counts=[(WORDS[name], summary.counts[name]) for name in WORDS if name in summary.counts],
         total=summary.total,
         last_success_at=summary.last_success_at,
@@ -114,7 +118,7 @@ def _mailbox_needs(summary: Summary) -> Iterator[Need]:
         yield Need(kind="bad", text=text, link=Words("Audit log"), url=url_for(".audit", what="mailboxes"))
 
 
-def _engine_needs(state: State, snapshot: Snapshot, pulse: Pulse) -> Iterator[Need]:
+def _engine_needs(state: State, snapshot: Snapshot, summary: Summary, pulse: Pulse) -> Iterator[Need]:
     """Yield what stands in the way of all mailboxes."""
     check, link = present_check(snapshot, last_check(state.session)), Words("Connection check")
     if check is not None and "failed" in check.states.values():
@@ -126,6 +130,13 @@ def _engine_needs(state: State, snapshot: Snapshot, pulse: Pulse) -> Iterator[Ne
         yield Need(kind="warn", text=state.hook_problem, link=link, url=url_for(".check"))
     if snapshot.is_sync_on and pulse.is_silent:
         yield Need(kind="bad", text=_silence(pulse), link=link, url=url_for(".check"))
+    elif summary.stalled:  # where nobody looks, none of them is to blame
+        text = counted(
+            "%(count)s mailbox has had no success for long",
+            "%(count)s mailboxes have had no success for long",
+            summary.stalled,
+        )
+        yield Need(kind="bad", text=text, link=link, url=url_for(".check"))
 
 
 def _silence(pulse: Pulse) -> Words:

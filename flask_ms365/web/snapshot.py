@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import g
 
 from flask_ms365.heartbeat import Pulse, pulse
+from flask_ms365.mailboxes.overdue import overdue_before
 from flask_ms365.mailboxes.summary import Summary, summarise
 from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.state import current_state
@@ -28,7 +29,8 @@ def current_summary() -> Summary:
     """Return how the mailboxes were when this request first asked."""
     if "ms365_summary" not in g:
         state = current_state()
-        g.ms365_summary = summarise(state.session, now=state.clock())
+        now = state.clock()
+        g.ms365_summary = summarise(state.session, now=now, limit=overdue_before(current_snapshot(), now))
     summary: Summary = g.ms365_summary
     return summary
 

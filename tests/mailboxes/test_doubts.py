@@ -34,7 +34,8 @@ def answer(waiting: Waiting, folder_id: int | None = None) -> int:
 def status(waiting: Waiting) -> MailboxStatus:
     with waiting.host.app.app_context():
         mailbox = session_of(waiting.host).get_one(Mailbox, waiting.mailbox_id)
-        return status_of(session_of(waiting.host), mailbox, is_on=True, now=waiting.clock())
+        settings = waiting.host.ms365.settings.read()
+        return status_of(session_of(waiting.host), mailbox, settings=settings, now=waiting.clock())
 
 
 def test_a_doubt_tells_what_is_at_stake(waiting: Waiting) -> None:
