@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from flask_ms365.check import connections, here, microsoft
 from flask_ms365.check.outcome import HostCheck, Outcome, StepResult, failed, not_checked, passed
+from flask_ms365.check.overdue import on_time
 from flask_ms365.check.subject import Subject
 from flask_ms365.check.worker import worker
 from flask_ms365.errors import EncryptionError, NotConfigured
@@ -41,6 +42,7 @@ STEPS = (
     Step(name="permissions", title=Words("Permissions"), run=connections.permissions, needs=_SIGNED_IN),
     Step(name="mailbox", title=Words("Mailbox through Graph"), run=connections.mailbox, needs=_SIGNED_IN),
     Step(name="worker", title=Words("Background worker"), run=worker),
+    Step(name="overdue", title=Words("Mailboxes on time"), run=on_time),
     Step(name="database", title=Words("Database"), run=here.database),
 )
 
@@ -49,6 +51,7 @@ READINESS = (
     Step(name="settings", title=Words("Settings"), run=here.settings),
     Step(name="keyring", title=Words("Encryption keys"), run=lambda it: here.unopened(it) or passed("")),
     Step(name="worker", title=Words("Background worker"), run=worker),
+    Step(name="overdue", title=Words("Mailboxes on time"), run=on_time),
     Step(name="database", title=Words("Database"), run=here.database),
 )
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import ColumnElement, Row, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select, update
 
 from flask_ms365 import signals
 from flask_ms365.models import Heartbeat, Mailbox, write_transaction
@@ -55,6 +55,13 @@ def are_overdue(limit: Any) -> ColumnElement[bool]:
         # written with every page
         or_(Mailbox.quota_at.is_(None), Mailbox.quota_at < limit),
     )
+
+
+def count_overdue(session: AnySession, limit: datetime) -> tuple[int, int]:
+    """Return how many mailboxes are overdue, and where any is, how many there are to be read at all."""
+    overdue = session.scalar(select(func.count()).where(are_overdue(limit))) or 0
+    connected = select(func.count()).where(Mailbox.state.in_(RUNNABLE))
+    return overdue, (session.scalar(connected) or 0) if overdue else 0
 
 
 @dataclass(kw_only=True)

@@ -29,6 +29,7 @@ ORDER = [
     "permissions",
     "mailbox",
     "worker",
+    "overdue",
     "database",
 ]
 

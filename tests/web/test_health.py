@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from datetime import timedelta
@@ -11,12 +12,17 @@ import pytest
 from werkzeug.test import TestResponse
 
 from flask_ms365.crypto import generate_key
+from flask_ms365.models import Mailbox
 from tests.conftest import Clock, Host, HostFactory
 from tests.hosts.bare import bare_host
 from tests.web.conftest import FILLED_IN, SETTINGS
 
 LIVE, READY = "/ms365/health/live", "/ms365/health/ready"
 ON = {**FILLED_IN, "email_sync-value": "y"}
+# where somebody has just switched the sync on, no mailbox can be late
+HEALTHY = {
+    "settings": "passed", "keyring": "passed", "worker": "passed", "overdue": "not_checked", "database": "passed"
+}  # fmt: skip
 
 
 def told(answer: TestResponse) -> tuple[int, dict[str, str]]:
@@ -42,14 +48,46 @@ def test_a_sync_that_is_off_is_healthy(host: Host) -> None:
 
 
 def test_a_sync_that_is_on_is_ready_while_somebody_ticks(syncing: Host) -> None:
-    states = {"settings": "passed", "keyring": "passed", "worker": "passed", "database": "passed"}
-    assert told(syncing.visitor().get(READY)) == (200, states)
+    assert told(syncing.visitor().get(READY)) == (200, HEALTHY)
 
 
 def test_a_dead_scheduler_is_not_ready(syncing: Host, clock: Clock) -> None:
     clock.advance(hours=1)
     code, states = told(syncing.visitor().get(READY))
     assert (code, states["worker"]) == (503, "failed")
+
+
+def late_mailboxes(host: Host, clock: Clock, *, late: int, on_time: int) -> None:
+    """Let half an hour pass in which some mailboxes had no success, and somebody ticked."""
+    clock.advance(hours=1)
+    now = clock()
+    each = {"kind": "user", "created_at": now - timedelta(hours=1), "next_due_at": now + timedelta(minutes=5)}
+    with host.app.app_context():
+        session = host.app.extensions["sqlalchemy"].session
+        session.add_all(Mailbox(address=f"late{number}", fail_count=3, **each) for number in range(late))
+        session.add_all(Mailbox(address=f"{number}", last_success_at=now, **each) for number in range(on_time))
+        session.commit()
+        host.ms365.tick()
+
+
+@pytest.mark.parametrize(
+    ("late", "code", "state"), [(0, 200, "passed"), (1, 200, "warning"), (2, 200, "warning"), (3, 503, "failed")]
+)
+def test_an_app_most_of_whose_mailboxes_are_late_is_not_ready(
+    syncing: Host, clock: Clock, late: int, code: int, state: str
+) -> None:
+    late_mailboxes(syncing, clock, late=late, on_time=2)
+    found, states = told(syncing.visitor().get(READY))
+    assert (found, states["overdue"]) == (code, state)
+
+
+def test_the_command_says_the_same(syncing: Host, clock: Clock) -> None:
+    late_mailboxes(syncing, clock, late=3, on_time=2)
+    result = syncing.app.test_cli_runner().invoke(args=["ms365", "check", "--json"])
+    states = {step["name"]: step["state"] for step in json.loads(result.output)["steps"]}
+    _, ready = told(syncing.visitor().get(READY))
+    assert {name: states[name] for name in ready} == ready
+    assert result.exit_code == 1
 
 
 def test_a_secret_that_has_ended_is_not_ready(syncing: Host, clock: Clock) -> None:
