@@ -34,10 +34,19 @@ WELL_KNOWN = (
 class FolderListing:
     """Keeps the rows of one mailbox's folders up to date, under its lease."""
 
-    def __init__(self, session: AnySession, graph: GraphClient, lease: Lease, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        session: AnySession,
+        graph: GraphClient,
+        lease: Lease,
+        *,
+        check_toggle: Callable[[], None],
+        clock: Callable[[], datetime],
+    ) -> None:
         self._session = session
         self._graph = graph
         self._lease = lease
+        self._check_toggle = check_toggle
         self._clock = clock
 
     def up_to_date(self, max_age: timedelta) -> FolderTree:
@@ -94,6 +103,7 @@ class FolderListing:
                 shared_now(self._session, now),
                 **asked | ({"folders_listed_at": now} if is_whole else {}),
             )
+            self._check_toggle()
             rows = _write_folders(self._session, self._lease.mailbox_id, listed, names)
             if is_whole:
                 _let_go([row for key, row in rows.items() if key not in listed and row.removed_at is None], now)

@@ -198,11 +198,12 @@ class Runner:
         from flask_ms365.sync.listing import FolderListing
         from flask_ms365.sync.store import Store
 
+        check_toggle = Toggle(self.settings).check
         store = Store(
             session=self.session,
             lease=lease,
             handlers=self.handlers,
-            check_toggle=Toggle(self.settings).check,
+            check_toggle=check_toggle,
             clock=self.clock,
             quota=graph.quota,
         )
@@ -212,7 +213,7 @@ class Runner:
             app=self.app,
             graph=graph,
             store=store,
-            listing=FolderListing(self.session, graph, lease, self.clock),
+            listing=FolderListing(self.session, graph, lease, check_toggle=check_toggle, clock=self.clock),
             report=report,
             since=since,
             clock=self.clock,

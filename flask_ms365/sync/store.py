@@ -128,8 +128,7 @@ class Store:
         """
         told = [write for write in page.writes if write.change is not None]
         with write_transaction(self._session):
-            self._renew()
-            self._check_toggle()
+            self._hold()
             self._insert([write for write in page.writes if write.row_id is None])
             self._update([write for write in page.writes if write.row_id is not None])
             messages = self._messages(told) if self._handlers else {}
@@ -151,14 +150,14 @@ class Store:
     def begin_again(self, folder_id: int, **values: Any) -> None:
         """Write columns of a folder that is about to be read or compared anew: what was met so far counts no more."""
         with write_transaction(self._session):
-            self._renew()
+            self._hold()
             rows_changed(self._session, delete(Sighting).where(Sighting.folder_id == folder_id))
             self._set_folder(folder_id, values)
 
     def write_folder(self, folder_id: int, **values: Any) -> None:
         """Write columns of a folder."""
         with write_transaction(self._session):
-            self._renew()
+            self._hold()
             self._set_folder(folder_id, values)
 
     def due_aside(self, now: datetime, *, limit: int) -> list[Aside]:
@@ -175,7 +174,8 @@ class Store:
         self._session.commit()
         return found
 
-    def _renew(self) -> None:
+    def _hold(self) -> None:
+        """Within a transaction: go on holding the mailbox, and keep the toggle as it is until the end."""
         now = self._clock()
         renew(
             self._session,
@@ -184,6 +184,7 @@ class Store:
             quota_left=self._quota.left,
             quota_at=now,
         )
+        self._check_toggle()
 
     @property
     def _is_ours(self) -> Any:
