@@ -13,14 +13,20 @@ from flask import Flask, current_app
 
 from flask_ms365.errors import ConfigurationError
 from flask_ms365.jobs.hook import JOB_ID, TICK, EmailSyncJob, HookStatus
+from flask_ms365.state import current_state
 
 _SECONDS = TICK.total_seconds()
 # a task of a killed worker comes back; one that waited longer than a tick is not needed any more
 _OPTIONS: dict[str, Any] = {"acks_late": True, "reject_on_worker_lost": True, "ignore_result": True}
+_PATIENCE = 3.0  # seconds for a broker that does not answer
+# RabbitMQ minds the time to connect; Redis these two, and would wait for ever
+_IMPATIENT = {"max_retries": 0, "socket_connect_timeout": _PATIENCE, "socket_timeout": _PATIENCE}
 
 
 def _tick() -> None:
-    current_app.extensions["ms365"].tick()
+    """Tick; what that left is another task, behind all that wait already: one task must not take hours."""
+    if current_app.extensions["ms365"].tick().has_more:
+        current_state().wake()
 
 
 def _sync_mailbox(mailbox_id: int) -> None:
@@ -52,9 +58,9 @@ class CeleryHook:
         """Do nothing: beat goes on, and each tick sees that the toggle is off."""
 
     def wake(self, mailbox_id: int | None = None) -> None:
-        """Send a task; without a broker it raises at once: a person is waiting for a page."""
+        """Send a task; without a broker it raises soon: a person is waiting for a page."""
         name, args = ("ms365.tick", ()) if mailbox_id is None else ("ms365.sync_mailbox", (mailbox_id,))
-        with self._celery.connection_for_write(transport_options={"max_retries": 0}) as connection:
+        with self._celery.connection_for_write(connect_timeout=_PATIENCE, transport_options=_IMPATIENT) as connection:
             self._celery.tasks[name].apply_async(args, connection=connection, retry=False)
 
     def status(self) -> HookStatus:

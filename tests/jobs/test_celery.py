@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -116,6 +117,29 @@ def test_a_task_of_a_lost_worker_comes_back_and_an_old_one_does_not(celery: Cele
 def test_without_a_broker_waking_fails_at_once(app: Flask, celery: Celery) -> None:
     with pytest.raises(Exception, match=r"Connection refused|Error 111"):
         CeleryHook(app).wake(1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("broker", ["amqp", "redis"])
+def test_a_broker_that_says_nothing_does_not_hold_a_page_up(app: Flask, broker: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        celery_for(app, f"{broker}://127.0.0.1:{silent.getsockname()[1]}//")
+        with pytest.raises(Exception, match=r"(?i)time"):
+            CeleryHook(app).wake(1)
+
+
+def test_with_a_broker_that_is_down_the_switch_can_be_turned_and_mailboxes_connected(
+    configured: Host, ana: User
+) -> None:
+    celery_for(configured.app, NOWHERE)
+    configured.app.extensions["ms365.state"].hook = CeleryHook(configured.app)
+    visitor = configured.visitor()
+    for is_on in (False, True):
+        answer = visitor.submit("/ms365/settings", {"email_sync-value": "y" if is_on else None})
+        assert answer.status_code == 303
+        with configured.app.app_context():
+            assert configured.ms365.settings.effective("email_sync").value is is_on
+    assert "Your mail is being read" in visitor.connect(ana).text
 
 
 @pytest.fixture
