@@ -20,7 +20,7 @@ from flask_ms365.words import visible
 _EVERY = 1.0  # seconds between two drawings
 _TURN = 5.0  # seconds that each part stands first, where not all fit
 _ERASE = "\r\x1b[K"
-_BAR = 20  # characters
+_BAR = 10  # characters
 
 
 class Screen:
