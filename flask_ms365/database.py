@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 
 from flask_ms365.errors import ConfigurationError
 from flask_ms365.models.base import Base
@@ -56,9 +56,13 @@ def create_tables(app: Flask, db: SQLAlchemy) -> None:
             if is_sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             db.metadata.create_all(connection)
-        # a process that is forked later must not share this connection; a database in memory ends with it
-        if db.engine.url.database not in (None, "", ":memory:"):
-            db.engine.dispose()
+        close_idle(db.engine)
+
+
+def close_idle(engine: Engine) -> None:
+    """Close connections that nobody uses: a process that is forked must not share them."""
+    if engine.url.database not in (None, "", ":memory:"):  # a database in memory ends with its connection
+        engine.dispose()
 
 
 def apply_pragmas(connection: Any, _record: Any) -> None:

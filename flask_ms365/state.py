@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import current_app
 
-from flask_ms365.errors import ConfigurationError
+from flask_ms365.errors import ConfigurationError, MS365Error
 from flask_ms365.words import Words
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ class State:
     authorize: Callable[[Permission], bool] | None = None
     current_user_id: Callable[[], str | None] = lambda: None
     directory: Any = None
+    # what the engine of this process was told of the toggle; None where it was told nothing, or did not take it
+    told_engine: bool | None = None
     # why the engine did not take the job, for the settings page
     hook_problem: str = ""
 
@@ -79,15 +81,12 @@ class State:
                 self.hook.register(self.job)
             else:
                 self.hook.unregister(self.job)
-            self.hook_problem = ""
+            self.told_engine, self.hook_problem = is_on, ""
         except Exception as exc:  # a hook is the host's code, with a broker behind it
             _log.warning("hook.failed", extra={"event": "hook.failed"}, exc_info=True)
-            self.hook_problem = Words("The job scheduler did not take the change (%(kind)s).", kind=type(exc).__name__)
-
-    def register_if_on(self) -> None:
-        """Bring a process that has just started up to what the toggle says."""
-        if self.settings.read().is_sync_on:
-            self.reconcile_job(True)
+            why = str(exc) if isinstance(exc, MS365Error) else type(exc).__name__
+            self.told_engine = None
+            self.hook_problem = Words("The job scheduler did not take the change (%(kind)s).", kind=why)
 
     def wake(self, mailbox_id: int | None = None) -> None:
         """Ask the engine to look now; if it cannot, the next tick does."""

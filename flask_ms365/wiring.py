@@ -28,6 +28,7 @@ from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.sign_in import SignIn
 from flask_ms365.identity.tokens import Tokens
 from flask_ms365.jobs.hook import JOB_ID, TICK, EmailSyncJob, JobHook, hook_from_config
+from flask_ms365.jobs.process import mind_process
 from flask_ms365.jobs.start import start_with_first_request
 from flask_ms365.mailboxes.connect import Connect
 from flask_ms365.mailboxes.deletion import Deletion
@@ -79,7 +80,8 @@ def mount(app: Flask, host: Host) -> None:
     if host.db is None:
         create_tables(app, database)
     app.cli.add_command(ms365_cli)
-    start_with_first_request(app, register_if_on=state.register_if_on, session=state.session)
+    start_with_first_request(app, state)
+    mind_process(app)
 
 
 def _state(app: Flask, session: AnySession, host: Host) -> State:

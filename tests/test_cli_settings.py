@@ -140,7 +140,7 @@ def test_switching_on_starts_no_engine_in_a_process_that_ends(make_host: HostFac
     assert threading.enumerate() == before
     assert result.stdout.splitlines() == [
         "email_sync: on (stored)",
-        "The web app syncs from its next start on, flask ms365 worker at once.",
+        "The web app and flask ms365 worker begin with their next tick.",
     ]
 
 

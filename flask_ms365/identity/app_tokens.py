@@ -43,6 +43,10 @@ class AppTokens:
                 token = self._tokens[key] = self._ask(registration, claims)
             return token.value
 
+    def begin_anew(self) -> None:
+        """In a process that was forked: the lock may have been held by a thread that was not."""
+        self._lock = threading.Lock()
+
     def _ask(self, registration: AppRegistration, claims: str) -> _Token:
         pair = self._circuits.ask(
             registration, lambda: token_endpoint.app_only(registration, claims=checked_claims(claims))

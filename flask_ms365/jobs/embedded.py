@@ -2,80 +2,76 @@
 
 from __future__ import annotations
 
-import os
+import sys
 import threading
-from collections.abc import Sequence
-from datetime import datetime, timezone
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from apscheduler.executors.base import BaseExecutor, run_job
-from apscheduler.schedulers.background import BackgroundScheduler
-
+from flask_ms365.errors import ConfigurationError
 from flask_ms365.jobs.hook import EmailSyncJob, HookStatus
+from flask_ms365.jobs.worker import has_more
 
-_AT_ONCE = 4  # ticks in one process: other mailboxes must not wait while one is read for the first time
-
-
-class _DaemonExecutor(BaseExecutor):  # type: ignore[misc]  # APScheduler is not typed
-    """Runs each job on a daemon thread; for APScheduler's own pool a process would wait at its end."""
-
-    def _do_submit_job(self, job: Any, run_times: Sequence[datetime]) -> None:
-        threading.Thread(target=self._run, args=(job, run_times), name=job.id, daemon=True).start()
-
-    def _run(self, job: Any, run_times: Sequence[datetime]) -> None:
-        self._run_job_success(job.id, run_job(job, job._jobstore_alias, run_times, self._logger.name))
+if TYPE_CHECKING:
+    from flask_ms365.jobs.scheduler import Scheduler
 
 
 class EmbeddedHook:
-    """Starts its thread with the first registration, and again in a process that was forked from one."""
+    """Ticks from the first call in a process on. Each tick obeys the toggle, so the thread goes on while it is off.
+
+    That is how a process learns that another one, or somebody at the command line, has turned it on; and sign-ins that
+    nobody uses are kept alive meanwhile.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._scheduler: Any = None
-        self._pid = 0
-        self._job: EmailSyncJob | None = None
+        self._scheduler: Scheduler | None = None
 
     def register(self, job: EmailSyncJob) -> None:
         """Tick at once and then at every interval."""
         with self._lock:
-            self._job = job
-            self._running_scheduler().add_job(
-                job.tick,
-                "interval",
-                seconds=job.interval.total_seconds(),
-                id=job.id,
-                next_run_time=datetime.now(timezone.utc),
-                replace_existing=True,
-                coalesce=True,
-                max_instances=_AT_ONCE,
-                misfire_grace_time=None,
-            )
+            self._scheduler = self._scheduler or self._started(job)
+            self._scheduler.tick_now()
 
     def unregister(self, job: EmailSyncJob) -> None:
-        """Stop the thread: there is only this one job on it."""
+        """Tick on, idly."""
         with self._lock:
-            self._job = None
-            if self._is_running:
-                self._scheduler.shutdown(wait=False)
+            self._scheduler = self._scheduler or self._started(job)
 
     def wake(self, mailbox_id: int | None = None) -> None:
         """Tick once more, now."""
         with self._lock:
-            if self._job is not None and self._is_running:
-                self._scheduler.modify_job(self._job.id, next_run_time=datetime.now(timezone.utc))
+            if self._scheduler is not None:
+                self._scheduler.tick_now()
 
     def status(self) -> HookStatus:
         """Tell whether this process ticks."""
-        return HookStatus(engine="apscheduler", is_registered=self._job is not None and self._is_running)
+        return HookStatus(engine="apscheduler", is_registered=self._scheduler is not None)
 
-    @property
-    def _is_running(self) -> bool:
-        # a fork copies the object but not the thread
-        return self._scheduler is not None and self._pid == os.getpid() and bool(self._scheduler.running)
+    def stop(self, patience: float = 0) -> bool:
+        """Tick no more, and wait so many seconds for ticks under way; tell whether all have ended."""
+        with self._lock:
+            scheduler, self._scheduler = self._scheduler, None
+        return scheduler is None or scheduler.stop(patience)
 
-    def _running_scheduler(self) -> Any:
-        if not self._is_running:
-            self._scheduler = BackgroundScheduler(timezone="UTC", daemon=True, executors={"default": _DaemonExecutor()})
-            self._pid = os.getpid()
-            self._scheduler.start()
-        return self._scheduler
+    def begin_anew(self) -> None:
+        """In a process that was forked: a fork copies locks and objects, but not the thread."""
+        self._lock, self._scheduler = threading.Lock(), None
+
+    def _started(self, job: EmailSyncJob) -> Scheduler:
+        _refuse_without_threads()
+        try:
+            from flask_ms365.jobs.scheduler import Scheduler
+        except ImportError as exc:
+            raise ConfigurationError(f"APScheduler cannot be imported ({exc}): pip install APScheduler.") from exc
+        return Scheduler(job, partial(self._tick, job))
+
+    def _tick(self, job: EmailSyncJob) -> None:
+        if has_more(job.tick):
+            self.wake()
+
+
+def _refuse_without_threads() -> None:
+    """Within uWSGI no thread of Python runs unless it was asked for. It would never tick, and nobody would say so."""
+    uwsgi: Any = sys.modules.get("uwsgi")  # there within uWSGI alone
+    if uwsgi is not None and not {"enable-threads", "threads"} & set(uwsgi.opt):
+        raise ConfigurationError("uWSGI runs without threads: start it with --enable-threads.")

@@ -1,38 +1,50 @@
-"""Start the embedded engine with the first request of a process: never in ``init_app``, and once after each fork."""
+"""Keep the engine of a web process up to the toggle: from its first request on, and never in ``init_app``."""
 
 from __future__ import annotations
 
 import logging
 import os
 import time
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from flask import Flask
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_ms365.errors import MS365Error
-from flask_ms365.models.base import AnySession
+from flask_ms365.jobs.hook import TICK
+from flask_ms365.models import Mailbox
+
+if TYPE_CHECKING:
+    from flask_ms365.state import State
 
 _log = logging.getLogger(__name__)
 
-_AGAIN = 30.0  # seconds until a database that was not ready is asked once more
 
+def start_with_first_request(app: Flask, state: State) -> None:
+    """Look at the toggle with the first request of a process, and with one of each interval from then on.
 
-def start_with_first_request(app: Flask, *, register_if_on: Callable[[], None], session: AnySession) -> None:
-    """Register the job with the engine when the toggle is on; a host whose tables are missing serves on."""
-    started_in = 0
+    A host whose tables are missing serves on. An engine that did not take the job is asked again.
+    """
+    looked_in = 0
     not_before = 0.0
 
-    def start() -> None:
-        nonlocal started_in, not_before
-        if started_in == os.getpid() or time.monotonic() < not_before:
+    def look() -> None:
+        nonlocal looked_in, not_before
+        if looked_in == os.getpid() and time.monotonic() < not_before:
             return
+        looked_in, not_before = os.getpid(), time.monotonic() + TICK.total_seconds()
         try:
-            register_if_on()
-            started_in = os.getpid()
+            _follow_toggle(state)
         except (SQLAlchemyError, MS365Error) as exc:
-            session.rollback()
-            not_before = time.monotonic() + _AGAIN
+            state.session.rollback()
             _log.warning("start.delayed", extra={"event": "start.delayed", "reason": type(exc).__name__})
 
-    app.before_request(start)
+    app.before_request(look)
+
+
+def _follow_toggle(state: State) -> None:
+    """Tell the engine what the toggle says, unless it knows. Off and without a mailbox, nothing needs an engine."""
+    is_on = state.settings.read().is_sync_on
+    if state.told_engine is not is_on and (is_on or state.session.scalar(select(Mailbox.id).limit(1))):
+        state.reconcile_job(is_on)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import DDL, JSON, DateTime, Dialect, FromClause, Index, MetaData, String, Table, Text, event
 from sqlalchemy.dialects import mysql
+from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import DeclarativeBase, Session, scoped_session
 from sqlalchemy.schema import ColumnCollectionConstraint
 from sqlalchemy.sql import Delete, Update
@@ -29,6 +31,11 @@ _LATEST = datetime(9999, 12, 31, 8, tzinfo=timezone.utc)
 _A_LIST = 500
 _AFTER_COMMIT = "ms365_after_commit"
 _AFTER_ROLLBACK = "ms365_after_rollback"
+
+# Held from the first to the last moment of a write to SQLite, which lets one through at a time anyway. A process that
+# is forked within such a moment could never write: its copy of SQLite believes that the parent's write is its own. So
+# whoever forks waits for the write; see ``jobs/process.py``.
+sqlite_writes = threading.RLock()
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -182,23 +189,29 @@ def write_transaction(session: AnySession) -> Iterator[None]:
     same old state, and one of them would fail with "database is locked" after its work was done.
     """
     session.commit()
-    try:
-        connection = session.connection()
-        if connection.dialect.name == "sqlite":
-            driver = connection.connection.driver_connection
-            if driver is not None and not driver.in_transaction:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-        yield
-        session.commit()
-    except BaseException:
-        session.info.pop(_AFTER_COMMIT, None)
-        session.rollback()
-        for call in session.info.pop(_AFTER_ROLLBACK, ()):
-            call()
-        raise
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    with sqlite_writes if is_sqlite else nullcontext():
+        try:
+            if is_sqlite:
+                _begin_immediate(session)
+            yield
+            session.commit()
+        except BaseException:
+            session.info.pop(_AFTER_COMMIT, None)
+            session.rollback()
+            for call in session.info.pop(_AFTER_ROLLBACK, ()):
+                call()
+            raise
     session.info.pop(_AFTER_ROLLBACK, None)
     for call in session.info.pop(_AFTER_COMMIT, ()):
         call()
+
+
+def _begin_immediate(session: AnySession) -> None:
+    connection = session.connection()
+    driver = connection.connection.driver_connection
+    if driver is not None and not driver.in_transaction:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def in_batches(ids: Iterable[T]) -> Iterator[list[T]]:
@@ -222,3 +235,12 @@ def after_commit(session: AnySession, call: Callable[[], object]) -> None:
 def after_rollback(session: AnySession, call: Callable[[], object]) -> None:
     """Within :func:`write_transaction`: call ``call`` if it is rolled back, and never once it is committed."""
     session.info.setdefault(_AFTER_ROLLBACK, []).append(call)
+
+
+def hide_parameters(error: BaseException) -> None:
+    """Let an error, and what it came of, not name what was to be stored: it will be logged, and mail must not be."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, StatementError):
+            found.hide_parameters = True
+        found = found.__cause__ or found.__context__

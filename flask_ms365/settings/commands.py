@@ -93,7 +93,7 @@ def _save(state: State, spec: SettingSpec, value: str | UseDefault) -> None:
     if state.hook_problem:
         click.echo(state.hook_problem, err=True)
     if is_embedded and spec.key in changed and spec.key == "email_sync" and snapshot.is_sync_on:
-        click.echo("The web app syncs from its next start on, flask ms365 worker at once.")
+        click.echo("The web app and flask ms365 worker begin with their next tick.")
 
 
 def _given(spec: SettingSpec, value: str | None) -> str:

@@ -126,7 +126,7 @@ class MailboxClients:
 
     def begin_anew(self) -> None:
         """In a process that was forked: leave the connections to the one that opened them."""
-        self.__dict__.pop("_pool", None)
+        self.pools.clear()
         self.app_tokens.begin_anew()
 
     def _client(

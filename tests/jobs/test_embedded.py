@@ -1,19 +1,25 @@
-"""The embedded engine: no thread before it is needed, one while it is, none after."""
+"""The embedded engine in one process: no thread before it is needed, and from then on one that obeys the toggle."""
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import timedelta
-from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from flask import Flask
 
+from flask_ms365 import MS365
+from flask_ms365.errors import ConfigurationError
 from flask_ms365.jobs.embedded import EmbeddedHook
 from flask_ms365.jobs.hook import EmailSyncJob
-from flask_ms365.simulator import App, Simulator
+from flask_ms365.signals import run_finished
+from flask_ms365.simulator import App, Mailbox, Simulator
+from flask_ms365.sync.report import TickReport
 from tests.conftest import Host, HostFactory, configure
 
 
@@ -28,12 +34,12 @@ class Ticks:
         self.threads.append(threading.current_thread())
         self._ticked.release()
 
-    def wait(self) -> bool:
-        return self._ticked.acquire(timeout=10)
+    def wait(self, seconds: float = 10) -> bool:
+        return self._ticked.acquire(timeout=seconds)
 
 
-def job_of(tick: Callable[[], object]) -> EmailSyncJob:
-    return EmailSyncJob(id="ms365.email-sync", interval=timedelta(hours=1), tick=tick)
+def job_of(tick: Callable[[], object], *, seconds: float = 3600) -> EmailSyncJob:
+    return EmailSyncJob(id="ms365.email-sync", interval=timedelta(seconds=seconds), tick=tick)
 
 
 def schedulers() -> list[str]:
@@ -49,7 +55,7 @@ def ticks() -> Ticks:
 def hook() -> Iterator[EmbeddedHook]:
     hook = EmbeddedHook()
     yield hook
-    hook.unregister(job_of(lambda: None))
+    hook.stop()
 
 
 @pytest.fixture
@@ -96,29 +102,67 @@ def test_registering_twice_makes_one_job_on_one_thread(hook: EmbeddedHook, ticks
     hook.register(job_of(ticks))
     hook.register(job_of(ticks))
     assert schedulers() == ["APScheduler"]
-    assert len(hook._scheduler.get_jobs()) == 1
+    assert ticks.wait()
 
 
-def test_unregistering_ends_the_thread(hook: EmbeddedHook, ticks: Ticks) -> None:
+def test_unregistered_it_ticks_on_idly(hook: EmbeddedHook, ticks: Ticks) -> None:
     hook.register(job_of(ticks))
+    assert ticks.wait()
     hook.unregister(job_of(ticks))
-    hook.unregister(job_of(ticks))
+    assert schedulers() == ["APScheduler"]
+    assert not ticks.wait(0.05)
+
+
+def test_a_process_that_begins_with_the_toggle_off_ticks_at_the_usual_pace(hook: EmbeddedHook, ticks: Ticks) -> None:
+    hook.unregister(job_of(ticks, seconds=0.05))
+    assert ticks.wait()
+    assert ticks.wait()
+
+
+def test_stopping_ends_the_thread(hook: EmbeddedHook, ticks: Ticks) -> None:
+    hook.register(job_of(ticks))
+    assert hook.stop(10)
+    assert hook.stop()
     assert schedulers() == []
     assert not hook.status().is_registered
 
 
-def test_after_unregistering_it_cannot_be_woken(hook: EmbeddedHook, ticks: Ticks) -> None:
+def test_once_stopped_it_cannot_be_woken(hook: EmbeddedHook, ticks: Ticks) -> None:
     hook.register(job_of(ticks))
-    assert ticks.wait()
-    hook.unregister(job_of(ticks))
+    hook.stop(10)
     hook.wake()
     assert schedulers() == []
+
+
+def test_stopping_tells_of_a_tick_that_does_not_end(hook: EmbeddedHook, ticks: Ticks) -> None:
+    may_end = threading.Event()
+
+    def long_tick() -> None:
+        ticks()
+        may_end.wait(20)
+
+    hook.register(job_of(long_tick))
+    assert ticks.wait()
+    assert not hook.stop(0.05)
+    may_end.set()
+
+
+def test_where_a_tick_left_something_it_ticks_again_at_once(hook: EmbeddedHook, ticks: Ticks) -> None:
+    left = [True, True, False]
+
+    def tick() -> TickReport:
+        ticks()
+        return TickReport(is_on=True, has_more=left.pop(0))
+
+    hook.register(job_of(tick))
+    assert [ticks.wait() for _ in range(3)] == [True] * 3
+    assert not ticks.wait(0.05)
 
 
 def test_it_can_be_registered_again(hook: EmbeddedHook, ticks: Ticks) -> None:
     hook.register(job_of(ticks))
     assert ticks.wait()
-    hook.unregister(job_of(ticks))
+    hook.stop()
     hook.register(job_of(ticks))
     assert ticks.wait()
     assert hook.status().is_registered
@@ -168,64 +212,87 @@ def test_the_first_request_starts_it_when_the_toggle_is_on(
     assert hook.status().is_registered
 
 
-def test_with_the_toggle_off_a_request_starts_nothing(embedded: Host, hook: EmbeddedHook) -> None:
+def test_off_and_without_a_mailbox_a_request_starts_nothing(embedded: Host) -> None:
     embedded.visitor().get("/")
     assert schedulers() == []
 
 
-def test_the_toggle_starts_and_stops_it(
+def test_off_with_a_mailbox_the_first_request_starts_it(connected: Host, hook: EmbeddedHook) -> None:
+    switch(connected, False)
+    other = process_of(connected, hook)
+    other.test_client().get("/")
+    assert schedulers() == ["APScheduler"]
+
+
+def test_turned_on_elsewhere_it_reads_with_its_next_tick(
+    connected: Host, hook: EmbeddedHook, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox.deliver(subject="After the switch")
+    switch(connected, False)
+    monkeypatch.setattr("flask_ms365.wiring.TICK", timedelta(seconds=0.1))
+    other = process_of(connected, hook)
+    other.test_client().get("/")
+    read = threading.Event()
+    with run_finished.connected_to(lambda *_, **__: read.set(), sender=other):
+        assert not read.wait(0.3)
+        switch(connected, True)
+        assert read.wait(10)
+
+
+def test_saving_the_toggle_starts_it(
     embedded: Host, simulator: Simulator, registration: App, hook: EmbeddedHook
 ) -> None:
     configure(embedded, simulator, registration)
     assert schedulers() == ["APScheduler"]
     embedded.visitor().submit("/ms365/settings", {"email_sync-value": None})
-    assert schedulers() == []
+    assert hook.status().is_registered
 
 
-_FORK = """
-import os, sys, threading
-from flask import Flask
-from flask_ms365 import MS365
+def test_two_apps_of_one_process_each_have_their_own(hook: EmbeddedHook, ticks: Ticks) -> None:
+    second, theirs = EmbeddedHook(), Ticks()
+    hook.register(job_of(ticks))
+    second.register(job_of(theirs))
+    assert ticks.wait()
+    assert theirs.wait()
+    second.stop(10)
+    hook.wake()
+    assert ticks.wait()
+    assert not theirs.wait(0.05)
 
-app = Flask("forked", instance_path=sys.argv[1])
-app.config.update(
-    SECRET_KEY="x",
-    MS365_EMAIL_SYNC=True,
-    MS365_CLIENT_ID="11111111-2222-4333-8444-555555555555",
-    MS365_CLIENT_SECRET="a secret of the app",
-    MS365_TENANT_ID="contoso.example",
+
+def test_without_apscheduler_the_page_says_so_and_the_save_holds(
+    embedded: Host, simulator: Simulator, registration: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "apscheduler.schedulers.background", None)
+    monkeypatch.delitem(sys.modules, "flask_ms365.jobs.scheduler", raising=False)
+    configure(embedded, simulator, registration)
+    assert "pip install APScheduler" in embedded.visitor().get("/ms365/settings").text
+    with embedded.app.app_context():
+        assert embedded.ms365.settings.effective("email_sync").value is True
+
+
+@pytest.mark.parametrize(
+    ("options", "is_refused"), [({}, True), ({"enable-threads": True}, False), ({"threads": b"2"}, False)]
 )
-MS365(app)
-hook = app.extensions["ms365.state"].hook
-app.test_client().get("/")
-assert hook.status().is_registered
-child = os.fork()
-if child == 0:
-    assert not hook.status().is_registered
-    app.test_client().get("/")
-    assert [t.name for t in threading.enumerate() if t.name == "APScheduler"] == ["APScheduler"]
-    os._exit(0 if hook.status().is_registered else 1)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-"""
-
-_LONG_TICK = """
-import threading
-from datetime import timedelta
-from flask_ms365.jobs.embedded import EmbeddedHook
-from flask_ms365.jobs.hook import EmailSyncJob
-
-begun, never = threading.Event(), threading.Event()
-EmbeddedHook().register(EmailSyncJob(id="x", interval=timedelta(hours=1), tick=lambda: (begun.set(), never.wait())))
-assert begun.wait(10)
-print("end")
-"""
+def test_uwsgi_without_threads_is_refused(
+    hook: EmbeddedHook, ticks: Ticks, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], is_refused: bool
+) -> None:
+    monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(opt=options))
+    with pytest.raises(ConfigurationError, match="--enable-threads") if is_refused else nullcontext():
+        hook.register(job_of(ticks))
+    assert hook.status().is_registered is not is_refused
 
 
-def test_a_forked_process_starts_its_own(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", _FORK, str(tmp_path)], timeout=60, check=False)
-    assert done.returncode == 0
+def switch(host: Host, is_on: bool) -> None:
+    """Turn the sync on or off in another process than the one under test."""
+    with host.app.app_context():
+        host.ms365.settings.save({"email_sync": str(int(is_on))})
 
 
-def test_a_process_ends_without_waiting_for_a_tick_under_way() -> None:
-    done = subprocess.run([sys.executable, "-c", _LONG_TICK], timeout=20, check=False, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, "end\n")
+def process_of(host: Host, hook: EmbeddedHook) -> Flask:
+    """Return an app over the same database and key, as another process has it."""
+    app = Flask("other", instance_path=host.app.instance_path)
+    app.config.from_mapping({key: value for key, value in host.app.config.items() if key.startswith("MS365_")})
+    app.secret_key = "not secret"
+    MS365().init_app(app, job_hook=hook)
+    return app
