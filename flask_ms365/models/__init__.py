@@ -10,6 +10,7 @@ from flask_ms365.models.counts import Count
 from flask_ms365.models.mail import Attachment, Folder, Message, SetAside, Sighting
 from flask_ms365.models.mailboxes import Mailbox, SyncRun
 from flask_ms365.models.settings import Setting, SettingsDraft, SettingsVersion, lock_version
+from flask_ms365.models.tenants import Tenant
 
 __all__ = [
     "Attachment",
@@ -31,6 +32,7 @@ __all__ = [
     "SettingsVersion",
     "Sighting",
     "SyncRun",
+    "Tenant",
     "Told",
     "join_metadata",
     "lock_version",

@@ -24,6 +24,12 @@ class Mailbox(Base):
             postgresql_where=text("fail_count > 0"),
             sqlite_where=text("fail_count > 0"),
         ),
+        Index(
+            "ix_ms365_mailbox_running_for",
+            "running_for",
+            postgresql_where=text("running_for IS NOT NULL"),
+            sqlite_where=text("running_for IS NOT NULL"),
+        ),
         Base.__table_args__,
     )
 
@@ -55,6 +61,8 @@ class Mailbox(Base):
     lease_owner: Mapped[str | None] = mapped_column(String(64))
     lease_expires_at: Mapped[datetime | None]
     lease_epoch: Mapped[int] = mapped_column(default=0)
+    # the tenant whose runs it counts among, while one has the lease; a look sets none
+    running_for: Mapped[str | None] = mapped_column(String(255))
 
     # the folder tree: the cursor of its delta, a secret, when it was last asked, and when all of it was last listed
     folders_link: Mapped[str | None] = mapped_column(LongText)

@@ -23,6 +23,8 @@ class FetchAhead:
     Memory is bounded by pages: of each reading one is on its way or waits, beside the one that is being stored.
     Where answers come at once (``is_near``) they are fetched when they are wanted: a thread would save no time, but
     take the interpreter from the one who stores.
+
+    ``is_enough`` is asked at each page. Once it says so, no more are asked for: those on their way still come.
     """
 
     def __init__(
@@ -31,10 +33,13 @@ class FetchAhead:
         *,
         context: Callable[[], AbstractContextManager[object]],
         is_near: Callable[[], bool] = lambda: False,
+        is_enough: Callable[[], bool] = lambda: False,
     ) -> None:
         self._waiting = deque(readings)
         self._context = context
         self._is_near = is_near
+        self._is_enough = is_enough
+        self._is_ending = False
         self._pages: dict[Reading, Iterator[Fetched]] = {}
         self._wanted: deque[Reading] = deque()
         self._fetched: SimpleQueue[Outcome] = SimpleQueue()
@@ -43,11 +48,20 @@ class FetchAhead:
     def __iter__(self) -> Iterator[Outcome]:
         while self._begin():
             reading, outcome = self._next()
+            self._is_ending = self._is_ending or self._is_enough()
             if _is_end(outcome):
                 del self._pages[reading]
+            elif self._is_ending:
+                del self._pages[reading]
+                self._waiting.append(reading)
             else:
                 self._ask(reading)
             yield reading, outcome
+
+    @property
+    def has_more(self) -> bool:
+        """Whether a reading has not come to its end, or not begun."""
+        return bool(self._waiting)
 
     def add(self, reading: Reading) -> None:
         """Fetch another reading, too."""
@@ -61,7 +75,7 @@ class FetchAhead:
 
     def _begin(self) -> bool:
         """Begin as many readings as may be read at once; tell whether any is under way."""
-        while self._waiting and len(self._pages) < AT_ONCE:
+        while self._waiting and len(self._pages) < AT_ONCE and not self._is_ending:
             reading = self._waiting.popleft()
             self._pages[reading] = reading.fetch()
             self._ask(reading)

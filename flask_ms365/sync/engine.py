@@ -52,6 +52,7 @@ class MailboxSync:
         since: datetime | None,
         clock: Callable[[], datetime],
         is_stopping: Callable[[], bool],
+        is_enough: Callable[[], bool],
     ) -> None:
         self._app = app
         self._graph = graph
@@ -60,6 +61,7 @@ class MailboxSync:
         self._since = since
         self._clock = clock
         self._is_stopping = is_stopping
+        self._is_enough = is_enough
         self._tree = FolderTree([])
         self._resolver = Resolver(graph=graph, store=store, tree=self._tree, refresh_tree=self._refresh, clock=clock)
         self._writer = Writer(app=app, store=store, report=report, aside=self._resolver.aside_of)
@@ -67,9 +69,10 @@ class MailboxSync:
         self._restarts: Counter[int] = Counter()
         self._fresh_at = clock()
 
-    def run(self, *, folders_age: timedelta, pages: Mapping[int, Following]) -> None:
+    def run(self, *, folders_age: timedelta, pages: Mapping[int, Following]) -> bool:
         """Bring the mailbox up to date, or raise what stopped it; what was stored by then stays.
 
+        Return False where it was enough for now, and the next run has to go on.
         ``folders_age`` is how old the list of folders may be; ``pages`` are those that a look has read, by the row id
         of the folder.
         """
@@ -79,9 +82,10 @@ class MailboxSync:
             self._look_back(folder)
         self._try_again()
         self._read_fresh()
-        self._read(Reading(self._graph, folder, pages.get(folder.id)) for folder in selected)
+        if not self._read(Reading(self._graph, folder, pages.get(folder.id)) for folder in selected):
+            return False
         self._follow_gone()
-        self._compare(selected)
+        return self._compare(selected)
 
     def _refresh(self) -> FolderTree:
         """Ask for the tree in mid run: mail is in a folder that we do not know."""
@@ -119,8 +123,11 @@ class MailboxSync:
         except NotFound:
             pass  # the main reading meets it too, and tells
 
-    def _read(self, readings: Iterable[Reading]) -> None:
-        ahead = FetchAhead(readings, context=self._app.app_context, is_near=self._graph.is_near)
+    def _read(self, readings: Iterable[Reading]) -> bool:
+        """Store what the readings bring; return whether they came to their ends."""
+        ahead = FetchAhead(
+            readings, context=self._app.app_context, is_near=self._graph.is_near, is_enough=self._is_enough
+        )
         try:
             for reading, outcome in ahead:
                 if self._is_stopping():
@@ -133,6 +140,7 @@ class MailboxSync:
                     self._read_fresh()
         finally:
             ahead.close()
+        return not ahead.has_more
 
     def _store_page(self, reading: Reading, fetched: Fetched) -> None:
         values = reading.moved(fetched, self._clock())
@@ -208,7 +216,7 @@ class MailboxSync:
             # should it come back, all of it is met anew
             self._store.begin_again(folder.id, next_link=None, delta_link=None, round=folder.round + 1)
 
-    def _compare(self, selected: Iterable[Folder]) -> None:
+    def _compare(self, selected: Iterable[Folder]) -> bool:
         """Hold what Graph lists against our rows where that was not done for a day; settle what people believed."""
         now = self._clock()
         for folder in selected:
@@ -218,7 +226,7 @@ class MailboxSync:
         for folder in due:
             if folder.check_link is None:
                 self._store.begin_again(folder.id, check_link=None)
-        self._read(Comparison(self._graph, folder) for folder in due)
+        return self._read(Comparison(self._graph, folder) for folder in due)
 
 
 def _keep(folder: Folder, values: Mapping[str, Any]) -> None:

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select, text, update
+from sqlalchemy import and_, bindparam, or_, select, text, update
 from sqlalchemy.sql import ColumnElement, Update
 
 from flask_ms365.errors import LeaseLost
 from flask_ms365.models import Mailbox, write_transaction
 from flask_ms365.models.base import AnySession, after_commit, rows_changed
 from flask_ms365.models.counts import add_counts
+from flask_ms365.sync.report import Result
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +30,12 @@ _log = logging.getLogger(__name__)
 RUNNABLE = ("connected",)
 # these have no connection any more: their mail is kept, or on its way out
 DISCONNECTED = ("disconnected", "deleting")
+# two lanes: the new mail of all goes before what takes many turns, and before what was never read
+IS_LONG = or_(Mailbox.folders_listed_at.is_(None), Mailbox.last_result == str(Result.UNDER_WAY))
+IS_SHORT = and_(
+    Mailbox.folders_listed_at.is_not(None),
+    or_(Mailbox.last_result.is_(None), Mailbox.last_result != str(Result.UNDER_WAY)),
+)
 
 _NOW = {
     "postgresql": "SELECT clock_timestamp()",
@@ -87,30 +94,65 @@ def shared_now(session: AnySession, own: datetime) -> datetime:
     return now if now.tzinfo else now.replace(tzinfo=own.tzinfo)
 
 
-def claim_due(session: AnySession, *, owner: str, seconds: int, now: datetime, limit: int) -> list[int]:
+def claim_due(
+    session: AnySession,
+    *,
+    owner: str,
+    seconds: int,
+    now: datetime,
+    limit: int,
+    where: Sequence[ColumnElement[bool]] = (),
+) -> list[int]:
     """Take mailboxes that are due and free, longest waiting first; return the ids of those that were tried.
 
     Another worker may have been faster with some of them: only rows with ``owner`` are ours.
     """
-    is_due = (Mailbox.next_due_at <= now, _is_free(now), Mailbox.state.in_(RUNNABLE))
+    is_due = (*_is_due(now), *where)
     with write_transaction(session):
         found = select(Mailbox.id, Mailbox.lease_owner).where(*is_due).order_by(Mailbox.next_due_at).limit(limit)
         rows = session.execute(found).all()
         due = [mailbox_id for mailbox_id, _ in rows]
         taken = update(Mailbox).where(Mailbox.id.in_(due), *is_due)
         until = now + timedelta(seconds=seconds)
-        swapped = taken.values(lease_owner=owner, lease_expires_at=until, lease_epoch=Mailbox.lease_epoch + 1)
+        claimed = {"lease_owner": owner, "lease_expires_at": until, "lease_epoch": Mailbox.lease_epoch + 1}
+        swapped = taken.values(**claimed, running_for=None)
         if not due or not rows_changed(session, swapped):
             return []
         _note_takeovers(session, [mailbox_id for mailbox_id, before in rows if before], owner, now)
         return due
 
 
+def due_long(session: AnySession, now: datetime, *, limit: int, where: Sequence[ColumnElement[bool]]) -> list[int]:
+    """Return the ids of mailboxes whose long reading may have a turn: first what was never read, then as they wait."""
+    found = select(Mailbox.id).where(*_is_due(now), IS_LONG, *where)
+    in_order = found.order_by(Mailbox.last_success_at.is_not(None), Mailbox.next_due_at)
+    return list(session.scalars(in_order.limit(limit)))
+
+
+def due_first(session: AnySession, now: datetime, *, where: ColumnElement[bool]) -> int | None:
+    """Return the id of one mailbox that is due, best one that was well the last time."""
+    found = select(Mailbox.id).where(*_is_due(now), where).order_by(Mailbox.fail_count, Mailbox.next_due_at)
+    return session.scalars(found.limit(1)).first()
+
+
 def claim(
-    session: AnySession, mailbox_id: int, *, owner: str, seconds: int, now: datetime, only_due: bool
+    session: AnySession,
+    mailbox_id: int,
+    *,
+    owner: str,
+    seconds: int,
+    now: datetime,
+    only_due: bool,
+    tenant: str | None = None,
+    has_room: Callable[[], bool] = lambda: True,
 ) -> Lease | None:
-    """Take the mailbox, or return None where it is held, resting or not due (any more)."""
+    """Take the mailbox, or return None where it is held, resting or not due (any more).
+
+    ``has_room`` tells within the transaction whether one more run of ``tenant`` may begin.
+    """
     with write_transaction(session):
+        if not has_room():
+            return None
         held = select(Mailbox.lease_epoch, Mailbox.lease_owner).where(Mailbox.id == mailbox_id)
         epoch, before = session.execute(held).one_or_none() or (None, None)
         if epoch is None:
@@ -122,7 +164,8 @@ def claim(
             Mailbox.id == mailbox_id, Mailbox.lease_epoch == epoch, Mailbox.state.in_(RUNNABLE), may_run, _is_free(now)
         )
         until = now + timedelta(seconds=seconds)
-        swapped = rows_changed(session, taken.values(lease_owner=owner, lease_expires_at=until, lease_epoch=epoch + 1))
+        claimed = {"lease_owner": owner, "lease_expires_at": until, "lease_epoch": epoch + 1}
+        swapped = rows_changed(session, taken.values(**claimed, running_for=tenant))
         if swapped and before is not None:
             _note_takeovers(session, [mailbox_id], owner, now)
     return Lease(mailbox_id=mailbox_id, owner=owner, epoch=epoch + 1, seconds=seconds) if swapped else None
@@ -153,7 +196,8 @@ def renew(session: AnySession, lease: Lease, now: datetime, **values: Any) -> No
 
 def release(session: AnySession, lease: Lease, **outcome: Any) -> bool:
     """Let go and write how it went; return False when the lease was lost and nothing was written."""
-    return bool(rows_changed(session, _held(lease).values(lease_owner=None, lease_expires_at=None, **outcome)))
+    free = {"lease_owner": None, "lease_expires_at": None, "running_for": None}
+    return bool(rows_changed(session, _held(lease).values(**free, **outcome)))
 
 
 def take_away(session: AnySession, mailbox_id: int, **values: Any) -> None:
@@ -168,13 +212,18 @@ def hurry(session: AnySession, mailbox_id: int, now: datetime) -> None:
 
 
 def _taken_away() -> dict[str, Any]:
-    return {"lease_owner": None, "lease_expires_at": None, "lease_epoch": Mailbox.lease_epoch + 1}
+    free = {"lease_owner": None, "lease_expires_at": None, "running_for": None}
+    return {**free, "lease_epoch": Mailbox.lease_epoch + 1}
 
 
 def _held(lease: Lease) -> Update:
     return update(Mailbox).where(
         Mailbox.id == lease.mailbox_id, Mailbox.lease_epoch == lease.epoch, Mailbox.lease_owner == lease.owner
     )
+
+
+def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return Mailbox.next_due_at <= now, _is_free(now), Mailbox.state.in_(RUNNABLE)
 
 
 def _is_free(now: datetime) -> ColumnElement[bool]:

@@ -66,8 +66,8 @@ def outcome(
     if report.is_held:  # not this mailbox's failure, and not all come back at the same moment
         rest = timedelta(seconds=(report.retry_after or 0.0) * random.uniform(1.0, 1.1))
         return {"next_due_at": now + min(rest, interval)}
-    if report.result is Result.DONE:
-        return _success(now + (timedelta(0) if report.has_more else interval), finished_at)
+    if report.result in (Result.DONE, Result.UNDER_WAY):
+        return _success(report, now if report.has_more else now + interval, finished_at)
     return _failure(report, now, fail_count, interval)
 
 
@@ -85,11 +85,12 @@ def sync_run(report: RunReport, started_at: datetime, finished_at: datetime) -> 
     )
 
 
-def _success(next_due_at: datetime, finished_at: datetime) -> dict[str, Any]:
+def _success(report: RunReport, next_due_at: datetime, finished_at: datetime) -> dict[str, Any]:
     return {
         "next_due_at": next_due_at,
         "last_success_at": finished_at,
-        "last_result": str(Result.DONE),
+        # what the mailbox still needs is left to the turns after those of others: see lease.py
+        "last_result": str(Result.UNDER_WAY if report.has_more else Result.DONE),
         "last_error": None,
         "last_error_code": None,
         "fail_count": 0,

@@ -6,15 +6,16 @@ that the look has read.
 
 from __future__ import annotations
 
+import random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, exists, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, exists, not_, select, update
 
 from flask_ms365.errors import MS365Error
 from flask_ms365.identity.registration import AppRegistration
@@ -22,11 +23,12 @@ from flask_ms365.models import Connection, Folder, Mailbox, SetAside, write_tran
 from flask_ms365.models.base import AnySession, rows_changed
 from flask_ms365.models.counts import add_counts
 from flask_ms365.sync.folders import COMPARED_EVERY, LISTED_EVERY, FolderTree
-from flask_ms365.sync.lease import Owners, claim_due, shared_now
+from flask_ms365.sync.lease import IS_SHORT, Owners, claim_due, due_first, due_long, shared_now
 from flask_ms365.sync.mailbox_client import MailboxClients
 from flask_ms365.sync.report import Result
 from flask_ms365.sync.side_by_side import side_by_side
 from flask_ms365.sync.since import has_gap
+from flask_ms365.sync.tenants import Tenants
 
 if TYPE_CHECKING:
     from flask_ms365.graph import GraphClient
@@ -83,8 +85,10 @@ class Look:
     """What a look at one mailbox came to."""
 
     mailbox_id: int
-    address: str
+    address: str = ""
     is_idle: bool = False
+    # nobody looked: its long reading has a turn in any case
+    is_long: bool = False
     # whether answers come so soon that threads are worth nothing
     is_near: bool = False
     # row id of a folder -> the page that followed its cursor
@@ -109,23 +113,41 @@ class Poll:
     interval: timedelta
     lease_seconds: int
     owners: Owners
+    tenants: Tenants
 
     def due(self) -> list[Look]:
         """Look at mailboxes that are due and free, as many as a statement takes; write the idle ones as done."""
         with self.owners.name() as owner:
             return self._due(owner)
 
+    def unlooked(self, limit: int) -> list[Look]:
+        """Return what has a turn without a look: long readings, and a mailbox of each tenant that is to be tried."""
+        now = shared_now(self.session, self.clock())
+        held, ready = self.tenants.held(now)
+        long = due_long(self.session, now, limit=limit, where=self._apart_from(held))
+        if long and (full := self.tenants.full(now)):
+            long = due_long(self.session, now, limit=limit, where=self._apart_from([*held, *full]))
+        tried = [due_first(self.session, now, where=self.tenants.have([tenant])) for tenant in ready[:limit]]
+        self.session.commit()
+        ids = [mailbox_id for mailbox_id in (*tried, *long) if mailbox_id is not None]
+        return [Look(mailbox_id=mailbox_id, is_long=True) for mailbox_id in ids]
+
     def _due(self, owner: str) -> list[Look]:
         now = shared_now(self.session, self.clock())
-        claimed = claim_due(self.session, owner=owner, seconds=self.lease_seconds, now=now, limit=AT_ONCE)
+        held, _ = self.tenants.held(now)
+        where = [IS_SHORT, *self._apart_from(held)]
+        claimed = claim_due(self.session, owner=owner, seconds=self.lease_seconds, now=now, limit=AT_ONCE, where=where)
         if not claimed:
             return []
         looks: list[Look] = []
         try:
             looks = self._looks(*self._read(owner, claimed))
         finally:
-            self._let_go(owner, claimed, [look for look in looks if look.is_idle], now + self.interval)
+            self._let_go(owner, claimed, [look for look in looks if look.is_idle], now + jittered(self.interval))
         return looks
+
+    def _apart_from(self, tenants: Collection[str]) -> list[ColumnElement[bool]]:
+        return [not_(self.tenants.have(tenants))] if tenants else []
 
     def _read(self, owner: str, ids: list[int]) -> tuple[Sequence[Row[Any]], Mapping[int, list[Row[Any]]]]:
         """Return the mailboxes that were claimed, and mailbox id -> the rows of its folders."""
@@ -224,6 +246,11 @@ class Poll:
             held = select(_mailboxes.c.id).where(_mailboxes.c.lease_owner == owner)
             ours = update(_folders).where(_folders.c.id == bindparam("folder"), _folders.c.mailbox_id.in_(held))
             self.session.execute(ours.values(delta_link=bindparam("link")), moved)
+
+
+def jittered(interval: timedelta) -> timedelta:
+    """Return about as much: what was due together should not stay so for ever."""
+    return interval * random.uniform(0.9, 1.1)
 
 
 def _is_at_rest(folder: Any, since: datetime | None, now: datetime) -> bool:

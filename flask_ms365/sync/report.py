@@ -14,6 +14,7 @@ class Result(str, Enum):
     """How a run ended."""
 
     DONE = "done"
+    UNDER_WAY = "under_way"  # its turn was over before the end; it goes on at the cursor when others have had theirs
     THROTTLED = "throttled"
     UNAVAILABLE = "unavailable"
     SIGN_IN_NEEDED = "sign_in_needed"
@@ -24,7 +25,7 @@ class Result(str, Enum):
     STOPPED = "stopped"  # the worker is shutting down; the next one goes on at the cursor
     TAKEN = "taken"  # another worker holds the mailbox
     DISCONNECTED = "disconnected"  # by a person; what was synced is kept, or being deleted
-    RESTING = "resting"  # paused, or waiting after a failure
+    RESTING = "resting"  # paused, waiting after a failure, or for others of its organisation
 
     def __str__(self) -> str:
         return self.value
@@ -44,7 +45,7 @@ class RunReport:
     changes: Counter[Change] = field(default_factory=Counter)
     # messages that could not be read or stored
     set_aside: int = 0
-    # contents of attachments are still to be stored
+    # there is more to be read or stored at once
     has_more: bool = False
     error: str = ""
     error_code: str = ""

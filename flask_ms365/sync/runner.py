@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -31,11 +32,13 @@ from flask_ms365.sync.changes import Handler
 from flask_ms365.sync.lease import DISCONNECTED, Lease, Owners, claim, release, shared_now
 from flask_ms365.sync.mailbox_client import MailboxClients
 from flask_ms365.sync.outcome import note_trouble, outcome, sync_run
-from flask_ms365.sync.poll import AT_ONCE, FOLDERS_AGE, Look, Poll
+from flask_ms365.sync.poll import AT_ONCE, FOLDERS_AGE, Look, Poll, jittered
 from flask_ms365.sync.report import Result, RunReport, TickReport
 from flask_ms365.sync.side_by_side import side_by_side
 from flask_ms365.sync.since import since_of
+from flask_ms365.sync.tenants import Place, Tenants
 from flask_ms365.sync.toggle import Toggle
+from flask_ms365.sync.turn import endless, turn
 from flask_ms365.tally import Tally
 
 if TYPE_CHECKING:
@@ -46,7 +49,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_LOOKS = 20  # at a tick, of 500 mailboxes each
+_A_WHILE = 30.0  # seconds that a tick goes on while something is due; then it is the next one's
+# these had no run
+_REFUSED = (Result.TAKEN, Result.RESTING)
 _NO_PAGES: Mapping[int, Following] = MappingProxyType({})
 # so many failed runs, and the next one finds out over which message
 _CAREFUL_AFTER = 2
@@ -81,18 +86,25 @@ class Runner:
         if snapshot.missing_keys:  # told once a tick, not once a mailbox
             _log.error("locked", extra={"event": "locked", "missing_keys": snapshot.missing_keys})
             return TickReport(is_on=True)
-        poll, runs = self._poll(snapshot), list[RunReport]()
-        for _ in range(_LOOKS):
-            looks = poll.due()
-            random.shuffle(looks)  # two workers that tick together should not meet at every mailbox
-            runs += [self._idle(look) for look in looks if look.is_idle]
-            busy = [look for look in looks if not look.is_idle]
-            ended = side_by_side(self._run_after, busy, at_once=at_once, name="ms365-run")
-            runs += [report for report in ended if report and report.result is not Result.TAKEN]
-            if len(looks) < AT_ONCE or self.is_stopping():
-                break
+        poll, runs, has_more = self._poll(snapshot), list[RunReport](), True
+        until = time.monotonic() + _A_WHILE
+        while has_more and not self.is_stopping() and time.monotonic() < until:
+            ended, has_more = self._round(poll, at_once)
+            runs += ended
         self._write_idle()
-        return TickReport(is_on=True, runs=runs, has_more=any(report.has_more for report in runs))
+        return TickReport(is_on=True, runs=runs, has_more=has_more)
+
+    def _round(self, poll: Poll, at_once: int) -> tuple[list[RunReport], bool]:
+        """Run new mail first, then a turn each of a few long readings; return the runs, and whether more is due."""
+        looks = poll.due()
+        random.shuffle(looks)  # two workers that tick together should not meet at every mailbox
+        idle = [self._idle(look) for look in looks if look.is_idle]
+        unlooked = poll.unlooked(at_once)
+        busy = [look for look in looks if not look.is_idle] + unlooked
+        ended = side_by_side(self._run_after, busy, at_once=at_once, name="ms365-run")
+        runs = idle + [report for report in ended if report and report.result not in _REFUSED]
+        is_full = len(looks) == AT_ONCE or len(unlooked) >= at_once
+        return runs, any(report.has_more for report in runs) or (is_full and bool(runs))
 
     def let_go(self) -> None:
         """Give back at once every mailbox that this process holds: it has to end, whatever it waits for.
@@ -112,6 +124,7 @@ class Runner:
             interval=_interval(settings),
             lease_seconds=self._lease_seconds,
             owners=self._owners,
+            tenants=self._tenants(settings),
         )
 
     def _idle(self, look: Look) -> RunReport:
@@ -125,10 +138,22 @@ class Runner:
         if self.is_stopping():
             return None
         with self.app.app_context():
-            return self.run(look.mailbox_id, only_due=True, pages=look.pages)
+            return self.run(look.mailbox_id, only_due=True, is_turn=True, is_long=look.is_long, pages=look.pages)
 
-    def run(self, mailbox_id: int, *, only_due: bool = False, pages: Mapping[int, Following] = _NO_PAGES) -> RunReport:
-        """Sync one mailbox if the toggle is on and nobody else has it; ``pages`` are those that a look has read."""
+    def run(
+        self,
+        mailbox_id: int,
+        *,
+        only_due: bool = False,
+        is_turn: bool = False,
+        is_long: bool = False,
+        pages: Mapping[int, Following] = _NO_PAGES,
+    ) -> RunReport:
+        """Sync one mailbox if the toggle is on and nobody else has it.
+
+        A turn may end before the mailbox is read to its end; ticks go on with it. ``pages`` are those that a look has
+        read.
+        """
         report = RunReport(mailbox_id=mailbox_id, address=self._address(mailbox_id))
         snapshot = self.settings.read()
         if not snapshot.is_sync_on:
@@ -138,14 +163,17 @@ class Runner:
             report.result, report.error = Result.LOCKED, str(Locked(snapshot.missing_keys))
             return report
         with self._owners.name() as owner:
-            lease = self._claim(mailbox_id, owner, only_due=only_due)
+            place = self._tenants(snapshot).place_of(mailbox_id, is_long=is_long)
+            lease = self._claim(mailbox_id, owner, place, only_due=only_due)
             if lease is None:
                 report.result = self._why_not(mailbox_id)
                 return report
             started_at = self.clock()
             since, folders_age = self._since(snapshot), FOLDERS_AGE if only_due else timedelta(0)
-            self._sync(lease, report, pages, since=since, folders_age=folders_age)
-            self._finish(lease, report, started_at, _interval(snapshot))
+            is_enough = turn(report) if is_turn else endless
+            self._sync(lease, report, pages, since=since, folders_age=folders_age, is_enough=is_enough)
+            self._finish(lease, report, started_at, jittered(_interval(snapshot)))
+            place.leave(report, shared_now(self.session, self.clock()))
         return report
 
     def beat(self) -> Snapshot:
@@ -158,14 +186,17 @@ class Runner:
             chore(snapshot)
         return snapshot
 
-    def _claim(self, mailbox_id: int, owner: str, *, only_due: bool) -> Lease | None:
+    def _claim(self, mailbox_id: int, owner: str, place: Place, *, only_due: bool) -> Lease | None:
+        now, seconds = shared_now(self.session, self.clock()), self._lease_seconds
         return claim(
             self.session,
             mailbox_id,
             owner=owner,
-            seconds=self._lease_seconds,
-            now=shared_now(self.session, self.clock()),
+            seconds=seconds,
+            now=now,
             only_due=only_due,
+            tenant=place.tenant,
+            has_room=lambda: place.take(now, seconds),
         )
 
     def _sync(
@@ -176,13 +207,17 @@ class Runner:
         *,
         since: datetime | None,
         folders_age: timedelta,
+        is_enough: Callable[[], bool],
     ) -> None:
         """Run, and turn whatever stopped it into the report's result."""
         self.under_way[lease.mailbox_id] = report
         try:
             graph = self.clients.of(lease.mailbox_id)
-            self._mailbox_sync(graph, lease, report, since).run(folders_age=folders_age, pages=pages)
-            report.has_more = self.missing.fetch(lease.mailbox_id, graph, lease, is_stopping=self.is_stopping)
+            sync = self._mailbox_sync(graph, lease, report, since, is_enough)
+            if sync.run(folders_age=folders_age, pages=pages):
+                report.has_more = self.missing.fetch(lease.mailbox_id, graph, lease, is_stopping=self.is_stopping)
+            else:
+                report.result, report.has_more = Result.UNDER_WAY, True
         except MS365Error as exc:
             note_trouble(report, exc)
         except Exception as exc:  # a handler of the host, or its database: one mailbox must not stop the others
@@ -192,7 +227,14 @@ class Runner:
         finally:
             self.under_way.pop(lease.mailbox_id, None)
 
-    def _mailbox_sync(self, graph: GraphClient, lease: Lease, report: RunReport, since: datetime | None) -> MailboxSync:
+    def _mailbox_sync(
+        self,
+        graph: GraphClient,
+        lease: Lease,
+        report: RunReport,
+        since: datetime | None,
+        is_enough: Callable[[], bool],
+    ) -> MailboxSync:
         # imported late: the engine brings Graph's client, which a process that shows pages never needs
         from flask_ms365.sync.engine import MailboxSync
         from flask_ms365.sync.listing import FolderListing
@@ -218,6 +260,7 @@ class Runner:
             since=since,
             clock=self.clock,
             is_stopping=self.is_stopping,
+            is_enough=is_enough,
         )
 
     def _finish(self, lease: Lease, report: RunReport, started_at: datetime, interval: timedelta) -> None:
@@ -258,6 +301,9 @@ class Runner:
             runs["fenced_writes", ""] = 1
         write_tally(self.session, self.tally, runs, at=self.clock())
 
+    def _tenants(self, settings: Snapshot) -> Tenants:
+        return Tenants(session=self.session, of_app=settings.text("tenant_id").lower())
+
     def _since(self, settings: Snapshot) -> datetime | None:
         return since_of(settings.number("sync_since"), self.clock())
 
@@ -283,4 +329,4 @@ class Runner:
 
 
 def _interval(settings: Snapshot) -> timedelta:
-    return timedelta(minutes=settings.number("sync_interval") * random.uniform(0.9, 1.1))
+    return timedelta(minutes=settings.number("sync_interval"))
