@@ -99,11 +99,11 @@ class Runner:
         looks = poll.due()
         random.shuffle(looks)  # two workers that tick together should not meet at every mailbox
         idle = [self._idle(look) for look in looks if look.is_idle]
-        unlooked = poll.unlooked(at_once)
-        busy = [look for look in looks if not look.is_idle] + unlooked
+        unlooked = poll.unlooked(at_once + 1)
+        busy = [look for look in looks if not look.is_idle] + unlooked[:at_once]
         ended = side_by_side(self._run_after, busy, at_once=at_once, name="ms365-run")
         runs = idle + [report for report in ended if report and report.result not in _REFUSED]
-        is_full = len(looks) == AT_ONCE or len(unlooked) >= at_once
+        is_full = len(looks) == AT_ONCE or len(unlooked) > at_once
         return runs, any(report.has_more for report in runs) or (is_full and bool(runs))
 
     def let_go(self) -> None:

@@ -26,13 +26,15 @@ class Many:
     simulator: Simulator
     clock: Clock
 
-    def add(self, count: int) -> list[microsoft.Mailbox]:
-        boxes = [self.simulator.add_user(f"box{number}@contoso.example").mailbox for number in range(count)]
+    def add(self, count: int, *, first: int = 1) -> list[microsoft.Mailbox]:
+        """Add mailboxes, whose row ids begin with ``first``."""
+        addresses = [f"box{number}@contoso.example" for number in range(first - 1, first - 1 + count)]
+        boxes = [self.simulator.add_user(address).mailbox for address in addresses]
         now = self.clock()
         with self.host.app.app_context(), write_transaction(self.session):
-            mailboxes = [_mailbox(number, box, now) for number, box in enumerate(boxes, start=1)]
+            mailboxes = [_mailbox(number, box, now) for number, box in enumerate(boxes, start=first)]
             self.session.execute(insert(Mailbox), mailboxes)
-            folders = [self._inbox(number, box, now) for number, box in enumerate(boxes, start=1)]
+            folders = [self._inbox(number, box, now) for number, box in enumerate(boxes, start=first)]
             self.session.execute(insert(Folder), folders)
         return boxes
 
