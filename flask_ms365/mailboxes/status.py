@@ -19,7 +19,7 @@ from flask_ms365.models.base import AnySession
 from flask_ms365.models.mail import ASKED
 from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.sync.lease import DISCONNECTED
-from flask_ms365.sync.report import NEEDS_A_PERSON
+from flask_ms365.sync.report import NEEDS_A_PERSON, Result
 from flask_ms365.words import Words, counted
 
 Kind = Literal["ok", "warn", "bad", "info"]
@@ -225,6 +225,8 @@ def state_of(mailbox: Mailbox, *, is_on: bool, now: datetime) -> str:
         return "syncing"
     if mailbox.fail_count:
         return "failed" if mailbox.last_result in NEEDS_A_PERSON else "waiting"
+    if mailbox.last_result == Result.UNDER_WAY:  # it waits for its next turn
+        return "syncing"
     return "up_to_date" if mailbox.last_success_at else "never_synced"
 
 

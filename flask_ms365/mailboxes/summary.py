@@ -14,7 +14,7 @@ from flask_ms365.mailboxes.overdue import are_overdue
 from flask_ms365.models import Mailbox, Message
 from flask_ms365.models.base import AnySession
 from flask_ms365.sync.lease import DISCONNECTED
-from flask_ms365.sync.report import NEEDS_A_PERSON
+from flask_ms365.sync.report import NEEDS_A_PERSON, Result
 
 # nobody looks at these by themselves
 _AT_REST = ("sign_in_needed", "paused", *DISCONNECTED)
@@ -88,6 +88,7 @@ def _by_state() -> Select[Any]:
         (Mailbox.lease_expires_at > bindparam("now"), "syncing"),
         (failed, "failed"),
         (Mailbox.fail_count > 0, "waiting"),
+        (Mailbox.last_result == str(Result.UNDER_WAY), "syncing"),  # it waits for its next turn
         (Mailbox.last_success_at.is_not(None), "up_to_date"),
         else_="never_synced",
     )
