@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -53,7 +53,7 @@ def sync(mailbox: str | None, at_once: int, as_json: bool) -> None:
     state.session.commit()  # no transaction of ours is open while others read mail
     told = _until_told(state, begins_anew=False)
 
-    with _printing(app, state, is_drawn=not as_json and sys.stdout.isatty()) as tell:
+    with _printing(lambda: under_way(app, state), is_drawn=not as_json and sys.stdout.isatty()) as tell:
 
         def run(mailbox_id: int) -> RunReport | None:
             if told.is_told:
@@ -86,11 +86,16 @@ def worker(at_once: int) -> None:
     state.runner.engine = lambda: WORKER
     told = _until_told(state, begins_anew=not is_terminal)  # a terminal that was closed says SIGHUP, too
 
-    def tick() -> TickReport:
-        with app.app_context():
-            return state.runner.tick(at_once=at_once)
+    waiting = ""
 
-    with _printing(app, state, is_drawn=is_terminal) as tell:
+    def tick() -> TickReport:
+        nonlocal waiting
+        with app.app_context():
+            report = state.runner.tick(at_once=at_once)
+        waiting = "Waiting for mail." if report.is_on else "Emails sync is off."
+        return report
+
+    with _printing(lambda: under_way(app, state) or [waiting], is_drawn=is_terminal) as tell:
 
         def tell_run(_: Flask, report: RunReport) -> None:
             if _is_worth_a_line(report):
@@ -113,12 +118,12 @@ def _until_told(state: State, *, begins_anew: bool) -> UntilTold:
 
 
 @contextmanager
-def _printing(app: Flask, state: State, *, is_drawn: bool) -> Iterator[Callable[[str], None]]:
-    """Yield what prints a line that stays; on a terminal what is under way is shown below."""
+def _printing(parts: Callable[[], Sequence[str]], *, is_drawn: bool) -> Iterator[Callable[[str], None]]:
+    """Yield what prints a line that stays; on a terminal ``parts`` are shown below."""
     if not is_drawn:
         yield click.echo
         return
-    screen = Screen(lambda: under_way(app, state))
+    screen = Screen(parts)
     with screen.shown():
         yield screen.print
 

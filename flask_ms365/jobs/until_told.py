@@ -67,8 +67,9 @@ class UntilTold:
             self._ended.set()
             if not wait([result], _PATIENCE).done:
                 self._give_up()
-        if self.is_told and self._number == self._anew:
-            os.execv(sys.executable, sys.orig_argv)
+            if self._number is not None and self._number == self._anew:
+                signal.signal(self._number, signal.SIG_IGN)  # until the new one listens: a second must not end it
+                os.execv(sys.executable, sys.orig_argv)
         if not result.done():
             os._exit(0)
         return result.result()

@@ -85,6 +85,16 @@ def test_told_to_stop_while_an_answer_does_not_come_it_lets_go_and_ends(
     assert (str(run.result), sum(run.changes.values())) == ("done", MESSAGES - stored)
 
 
+def test_a_database_that_is_locked_does_not_hold_it_up_either(half_read: Host, mailbox: MailboxAtMicrosoft) -> None:
+    """Its lease cannot be freed then, and runs out."""
+    with start(half_read, "worker") as worker, mailbox.hold() as traffic:
+        assert traffic.wait_for(1, timeout=30)
+        with half_read.app.app_context():
+            session_of(half_read).connection().exec_driver_sql("BEGIN IMMEDIATE")
+            assert ended(worker) < IN_TIME
+    assert lease_of(half_read)[0] is not None
+
+
 def test_looks_are_let_go_as_well(connected: Host, mailbox: MailboxAtMicrosoft) -> None:
     with connected.app.app_context():
         connected.ms365.tick()
@@ -121,6 +131,7 @@ def test_on_sighup_it_reads_all_configuration_anew_and_goes_on(connected: Host, 
         assert worker.stderr is not None
         assert "locked" in worker.stderr.readline()
         right.write_text(str(connected.app.config["MS365_ENCRYPTION_KEYS"]), encoding="utf-8")
-        worker.send_signal(signal.SIGHUP)
+        for _ in range(2):  # impatience must not end it
+            worker.send_signal(signal.SIGHUP)
         assert json.loads(worker.stdout.readline())["created"] == 1
         assert ended(worker) < IN_TIME
