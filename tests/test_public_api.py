@@ -82,6 +82,7 @@ def test_the_signals() -> None:
         "run_finished",
         "audit_event",
         "secret_expiring",
+        "mailbox_overdue",
     }
 
 
@@ -185,6 +186,7 @@ ENDPOINTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "audit_csv": ({}, "GET", "/audit.csv"),
     "health_live": ({}, "GET", "/health/live"),
     "health_ready": ({}, "GET", "/health/ready"),
+    "metrics": ({}, "GET", "/metrics"),
     "gallery": ({}, "GET", "/_gallery"),
 }
 

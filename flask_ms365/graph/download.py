@@ -84,26 +84,33 @@ def open_download(
     tally: Tally,
 ) -> Download:
     """Ask once; raise the :exc:`GraphError` of a refusal."""
+    began = time.monotonic()
     try:
         # not compressed: its length is told, and what is small on the way stays small
         wanted = {**headers, "Accept-Encoding": "identity"}
         response = pool.request("GET", path, headers=wanted, redirect=False, preload_content=False, timeout=timeout)
     except (urllib3.exceptions.HTTPError, OSError) as exc:
         raise unreachable(exc, tally) from None
-    note_answer("GET", response, tally)
+    note_answer("GET", response, tally, began=began)
     if response.status != 200:
         raise graph_error(response.status, response.headers, _refusal(response))
     return Download(response, limit=limit)
 
 
-def note_answer(method: str, response: urllib3.BaseHTTPResponse, tally: Tally) -> None:
+def note_answer(method: str, response: urllib3.BaseHTTPResponse, tally: Tally, *, began: float) -> None:
     """Count an answer, and log what support asks for, and no more: paths and headers hold secrets."""
     tally.add("graph_requests", f"{response.status // 100}xx")
     if response.status == 429:
         tally.add("throttled")
-    request_id = response.headers.get("request-id", "")
-    told = {"event": "graph.request", "method": method, "status": response.status, "graph_request_id": request_id}
-    _log.debug("graph.request", extra=told)
+    if not _log.isEnabledFor(logging.DEBUG):
+        return
+    told = {
+        "method": method,
+        "status": response.status,
+        "graph_request_id": response.headers.get("request-id", ""),
+        "duration_ms": round(1000 * (time.monotonic() - began)),
+    }
+    _log.debug("graph.request", extra={"event": "graph.request", **told})
 
 
 def unreachable(exc: Exception, tally: Tally | None = None) -> Unavailable:

@@ -22,6 +22,7 @@ from flask_ms365.words import Words
 
 T = TypeVar("T")
 
+_log = logging.getLogger(__name__)
 _urllib3_log = logging.getLogger("urllib3.connectionpool")
 
 # Ids that stay the same when a message moves; wanted on every request, inside batches too.
@@ -30,6 +31,7 @@ IMMUTABLE = 'IdType="ImmutableId"'
 LARGEST_ANSWER = 256 * 1024 * 1024
 _LONGEST_ANSWER = 60.0  # seconds for a body, whatever a single read may take: the lease is 90
 _A_READ = 256 * 1024  # of what is sent: packed a thousandfold it does not get past the limit unnoticed
+_TIMEOUT, _PROBE_TIMEOUT = urllib3.Timeout(connect=5, read=30), urllib3.Timeout(connect=5, read=10)
 _ATTEMPTS = 3
 # longer waits release the mailbox instead of a worker sleeping on it
 _LONGEST_SLEEP = 5.0
@@ -90,7 +92,7 @@ class GraphHttp:
         self._in_flight = threading.BoundedSemaphore(AT_ONCE)
         self._pool = pool
         self._is_probe = is_probe
-        self._timeout = urllib3.Timeout(connect=5, read=10 if is_probe else 30)
+        self._timeout = _PROBE_TIMEOUT if is_probe else _TIMEOUT
         self._sleep = sleep
         self._tally = tally or Tally()
 
@@ -157,6 +159,7 @@ class GraphHttp:
                 if exc.code in (TOO_LARGE, *PERMANENT) or attempt >= attempts or wait > _LONGEST_SLEEP:
                     raise
                 attempt += 1
+                _log_retry(exc, attempt, wait)
                 self._sleep(max(wait, 0.05))
 
     def _token(self) -> str:
@@ -190,7 +193,7 @@ class GraphHttp:
                 response.release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as exc:
             raise unreachable(exc, self._tally) from None
-        note_answer(method, response, self._tally)
+        note_answer(method, response, self._tally, began=began)
         if not 200 <= response.status < 300:
             raise graph_error(response.status, response.headers, content)
         return Answer(content, response.headers.get("Preference-Applied", ""))
@@ -202,6 +205,17 @@ class GraphHttp:
 
     def _path(self, url: str) -> str:
         return url.removeprefix(self.origin)
+
+
+def _log_retry(error: GraphError, attempt: int, wait: float) -> None:
+    told = {
+        "attempt": attempt,
+        "wait_ms": round(1000 * wait),
+        "status": error.status,
+        "error_code": error.code,
+        "graph_request_id": error.request_id,
+    }
+    _log.debug("graph.retried", extra={"event": "graph.retried", **told})
 
 
 def _read(response: urllib3.BaseHTTPResponse) -> bytearray:

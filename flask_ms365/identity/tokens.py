@@ -161,7 +161,7 @@ class Tokens:
             refresh_until=None,
         )
         if not self._write(ended):
-            _log.warning("token.late", extra={"event": "token.late", "connection_id": connection.id})
+            _log.info("token.late", extra={"event": "token.late", "connection_id": connection.id})
         return pair.access_token
 
     def _after_refusal(self, connection: Row[Any], owner: str, refusal: SignInNeeded) -> str:

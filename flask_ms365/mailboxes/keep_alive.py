@@ -58,7 +58,7 @@ class KeepAlive:
             except SignInNeeded as exc:
                 self._tell_ended(connection_id, exc)
             except (TokenError, EncryptionError, NotConfigured) as exc:
-                _log.warning("keep_alive.failed", extra={"event": "keep_alive.failed", "error": type(exc).__name__})
+                _log.info("keep_alive.failed", extra={"event": "keep_alive.failed", "error": type(exc).__name__})
                 self._rests_until = now + _LATER  # there are weeks left
                 return
 

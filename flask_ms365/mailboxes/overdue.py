@@ -76,7 +76,7 @@ class OverdueAlarm:
     def tell(self, snapshot: Snapshot) -> None:
         """Send what is to be told; one small statement where nothing is."""
         limit = overdue_before(snapshot, self.clock())
-        if limit is None:
+        if limit is None or snapshot.missing_keys:  # what is locked is told of already, and stays as it is
             return
         rows = self.session.execute(self._untold(limit).limit(_AT_A_TICK)).all()
         self.session.commit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,10 +23,13 @@ from flask_ms365.errors import (
 )
 from flask_ms365.models import SyncRun
 from flask_ms365.sync.changes import Change
+from flask_ms365.sync.lease import Lease
 from flask_ms365.sync.report import Result, RunReport
 from flask_ms365.waiting import backoff
 
 _BACKOFF_BASE, _BACKOFF_CAP = 30.0, 3600.0
+_log = logging.getLogger(__name__)
+
 # these end a run early and say nothing about the mailbox
 _INNOCENT = (Result.SWITCHED_OFF, Result.STOPPED)
 
@@ -50,6 +54,7 @@ def note_trouble(report: RunReport, trouble: MS365Error) -> None:
     report.result = next(result for kind, result in _RESULTS if isinstance(trouble, kind))
     report.error = "" if report.result in _INNOCENT else str(trouble)
     report.error_code = getattr(trouble, "code", "")
+    report.graph_request_id = getattr(trouble, "request_id", "")
     report.retry_after = getattr(trouble, "retry_after", None)
     report.is_held = getattr(trouble, "is_held", False)
 
@@ -83,6 +88,26 @@ def sync_run(report: RunReport, started_at: datetime, finished_at: datetime) -> 
         error=report.error or None,
         **counts,
     )
+
+
+def log_run(report: RunReport, lease: Lease, *, run_id: int | None, seconds: float) -> None:
+    """Log how a run ended, by numbers alone; it is a warning where a person must do something about this mailbox."""
+    where = {"mailbox_id": lease.mailbox_id, "lease_epoch": lease.epoch}
+    if report.result is Result.TAKEN:
+        _log.info("lease.lost", extra={"event": "lease.lost", **where})
+    level = logging.WARNING if report.needs_a_person and not report.is_held else logging.INFO
+    counts = {f"messages_{change.value}": report.changes[change] for change in Change}
+    told = {
+        "run_id": run_id,
+        "result": str(report.result),
+        "duration_ms": round(1000 * seconds),
+        "pages": report.pages,
+        **counts,
+        "messages_set_aside": report.set_aside,
+        "error_code": report.error_code,
+        "graph_request_id": report.graph_request_id,
+    }
+    _log.log(level, "run.finished", extra={"event": "run.finished", **where, **told})
 
 
 def _success(report: RunReport, next_due_at: datetime, finished_at: datetime) -> dict[str, Any]:

@@ -49,6 +49,8 @@ class RunReport:
     has_more: bool = False
     error: str = ""
     error_code: str = ""
+    # by which Microsoft finds the request that was refused
+    graph_request_id: str = ""
     retry_after: float | None = None
     # nothing was tried: what stopped an earlier run still holds for the whole app
     is_held: bool = False

@@ -24,14 +24,14 @@ from flask_ms365.errors import (
 )
 from flask_ms365.heartbeat import beat
 from flask_ms365.models import Mailbox, write_transaction
-from flask_ms365.models.base import AnySession
+from flask_ms365.models.base import AnySession, hide_parameters
 from flask_ms365.models.counts import write_tally
 from flask_ms365.settings.service import Settings
 from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.sync.changes import Handler
 from flask_ms365.sync.lease import DISCONNECTED, Lease, Owners, claim, release, shared_now
 from flask_ms365.sync.mailbox_client import MailboxClients
-from flask_ms365.sync.outcome import note_trouble, outcome, sync_run
+from flask_ms365.sync.outcome import log_run, note_trouble, outcome, sync_run
 from flask_ms365.sync.poll import AT_ONCE, FOLDERS_AGE, Look, Poll, jittered
 from flask_ms365.sync.report import Result, RunReport, TickReport
 from flask_ms365.sync.side_by_side import side_by_side
@@ -221,7 +221,9 @@ class Runner:
         except MS365Error as exc:
             note_trouble(report, exc)
         except Exception as exc:  # a handler of the host, or its database: one mailbox must not stop the others
-            _log.exception("run.failed", extra={"event": "run.failed", "mailbox_id": lease.mailbox_id})
+            hide_parameters(exc)
+            told = {"event": "run.failed", "mailbox_id": lease.mailbox_id, "lease_epoch": lease.epoch}
+            _log.exception("run.failed", extra=told)
             report.result = Result.FAILED
             report.error = f"{type(exc.__cause__ or exc).__name__} while storing mail; the log has the details."
         finally:
@@ -271,22 +273,19 @@ class Runner:
             if not release(self.session, lease, **told):
                 report.result = Result.TAKEN
             # a mailbox may be deleted meanwhile; and a refused app would fill the table, mailbox by mailbox
-            if fail_count is not None and not report.is_held:
-                self.session.add(sync_run(report, started_at, self.clock()))
+            is_kept = fail_count is not None and not report.is_held
+            run_id = self._keep_run(report, started_at) if is_kept else None
             self._write_tally(report)
-        _log.info(
-            "run.finished",
-            extra={
-                "event": "run.finished",
-                "mailbox_id": lease.mailbox_id,
-                "lease_epoch": lease.epoch,
-                "result": str(report.result),
-                "pages": report.pages,
-            },
-        )
+        log_run(report, lease, run_id=run_id, seconds=(self.clock() - started_at).total_seconds())
         if report.result is Result.SIGN_IN_NEEDED:
             signals.reconnect_needed.send(self.app, mailbox_id=lease.mailbox_id, code=report.error_code)
         signals.run_finished.send(self.app, report=report)
+
+    def _keep_run(self, report: RunReport, started_at: datetime) -> int:
+        run = sync_run(report, started_at, self.clock())
+        self.session.add(run)
+        self.session.flush()
+        return run.id
 
     def _write_idle(self) -> None:
         """Write down what looks have counted: once a tick, whatever number of mailboxes had nothing new."""
