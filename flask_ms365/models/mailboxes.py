@@ -15,7 +15,8 @@ class Mailbox(Base):
 
     __tablename__ = "ms365_mailbox"
     __table_args__ = (
-        Index("ix_ms365_mailbox_next_due_at", "next_due_at"),
+        # whoever waits for a person stays due for years: a tick must not come by them
+        Index("ix_ms365_mailbox_state", "state", "next_due_at"),
         Index("ix_ms365_mailbox_owner_id", "owner_id"),
         # few fail at a time: where a database can, it keeps only those
         Index(

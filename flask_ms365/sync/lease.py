@@ -110,6 +110,8 @@ def claim_due(
     is_due = (*_is_due(now), *where)
     with write_transaction(session):
         found = select(Mailbox.id, Mailbox.lease_owner).where(*is_due).order_by(Mailbox.next_due_at).limit(limit)
+        # what another worker is about to take is not waited for: there is enough for both
+        found = found.with_for_update(skip_locked=True)
         rows = session.execute(found).all()
         due = [mailbox_id for mailbox_id, _ in rows]
         taken = update(Mailbox).where(Mailbox.id.in_(due), *is_due)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 AT_ONCE = 500  # mailboxes a look: one IN list
 FOLDERS_AGE = timedelta(minutes=10)  # how old a list of folders may be before it is asked for again
 _THREADS = 16  # requests in flight, of different mailboxes
+_TRIED = 2  # alone, to see how soon answers come: the first may have to connect
 _A_WHILE = 30.0  # seconds: the lease must hold until all is written
 
 _MAILBOX = (
@@ -185,10 +186,9 @@ class Poll:
                 self._ask(result, clients[row.id], row, selected)
             return result
 
-        looks = [look(row) for row in rows[:1]]
-        if len(rows) == 1 or any(each.is_near for each in looks):
-            return looks + [look(row) for row in rows[1:]]
-        return looks + side_by_side(look, rows[1:], at_once=_THREADS, name="ms365-look")
+        looks = [look(row) for row in rows[:_TRIED]]
+        at_once = 1 if any(each.is_near for each in looks) else _THREADS
+        return looks + side_by_side(look, rows[_TRIED:], at_once=at_once, name="ms365-look")
 
     def _askable(self, row: Row[Any], folders: Sequence[Any]) -> list[Any]:
         """Return the folders to ask; none where a run is due whatever they answer."""
