@@ -47,9 +47,8 @@ def sync(mailbox: str | None, at_once: int, as_json: bool) -> None:
     """Make one pass over every mailbox, due or not. It obeys toggle, pause, lease and back-off."""
     app, state = _app(), current_state()
     state.runner.engine = lambda: PASS
-    is_on = state.settings.read().is_sync_on
     ids = _mailbox_ids(state, mailbox)
-    state.runner.beat()
+    is_on = state.runner.beat().is_sync_on
     state.session.commit()  # no transaction of ours is open while others read mail
     told = _until_told(state, begins_anew=False)
 
@@ -98,7 +97,7 @@ def worker(at_once: int) -> None:
     with _printing(lambda: under_way(app, state) or [waiting], is_drawn=is_terminal) as tell:
 
         def tell_run(_: Flask, report: RunReport) -> None:
-            if _is_worth_a_line(report):
+            if _is_worth_a_line(report) and not (is_terminal and report.result is Result.UNDER_WAY):
                 with suppress(OSError):  # nobody reads it: no reason to lose mail
                     tell(_line(report) if is_terminal else _json_line(report))
 
