@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Select, and_, bindparam, case, func, select
 
 from flask_ms365.mailboxes.overdue import are_overdue
-from flask_ms365.models import Mailbox, Message
+from flask_ms365.models import Mailbox, Message, Tenant
 from flask_ms365.models.base import AnySession
 from flask_ms365.sync.lease import DISCONNECTED
 from flask_ms365.sync.report import NEEDS_A_PERSON, Result
@@ -108,6 +108,11 @@ def _by_state() -> Select[Any]:
         func.min(each.c.last_success_at).label("oldest_success_at"),
         func.min(each.c.next_due_at).label("next_due_at"),
     ).group_by(each.c.kind)
+
+
+def count_held_tenants(session: AnySession, *, now: datetime) -> int:
+    """Return of how many organisations no mailbox is read now, since Microsoft has enough of them; one statement."""
+    return session.scalar(select(func.count()).where(Tenant.held_until > now)) or 0
 
 
 def count_messages(session: AnySession) -> int:

@@ -9,11 +9,11 @@ from flask import render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_ms365.errors import EncryptionError, NoEncryptionKey
-from flask_ms365.heartbeat import Pulse
+from flask_ms365.heartbeat import PASS, WORKER, Pulse
 from flask_ms365.identity.circuit import in_words
 from flask_ms365.mailboxes.proofs import last_check
 from flask_ms365.mailboxes.status import WORDS
-from flask_ms365.mailboxes.summary import MOST_COUNTED, Summary, count_messages
+from flask_ms365.mailboxes.summary import MOST_COUNTED, Summary, count_held_tenants, count_messages
 from flask_ms365.settings import spec_of
 from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.state import State, current_state
@@ -23,6 +23,15 @@ from flask_ms365.web.redirect_uri import redirect_uri
 from flask_ms365.web.setup_steps import present_check
 from flask_ms365.web.snapshot import current_pulse, current_snapshot, current_summary
 from flask_ms365.words import Words, counted
+
+# who ticks -> as people know it; a host's own hook goes by its own name
+_ENGINES = {
+    "apscheduler": Words("This app itself"),
+    "celery": "Celery",
+    WORKER: "flask ms365 worker",
+    PASS: "flask ms365 sync",
+    "external": Words("Code of this app"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +45,7 @@ class Need:
 
 
 def overview() -> ResponseReturnValue:
-    """Show how everything is; seven statements at most, whatever number of mailboxes there are."""
+    """Show how everything is; eight statements at most, whatever number of mailboxes there are."""
     state, snapshot, summary, pulse = current_state(), current_snapshot(), current_summary(), current_pulse()
     messages = count_messages(state.session)
     return render_template(
@@ -52,7 +61,9 @@ def overview() -> ResponseReturnValue:
         total=summary.total,
         last_success_at=summary.last_success_at,
         next_due_at=summary.next_due_at if snapshot.is_sync_on else None,
-        pulse=pulse,
+        last_tick_at=pulse.last_at,
+        engine=_ENGINES.get(pulse.engine, pulse.engine) if pulse.last_at else "",
+        next_tick_at=pulse.next_at if snapshot.is_sync_on and not pulse.is_late else None,
         messages=min(messages, MOST_COUNTED),
         has_more_messages=messages > MOST_COUNTED,
     )
@@ -126,6 +137,14 @@ def _engine_needs(state: State, snapshot: Snapshot, summary: Summary, pulse: Pul
     held = what_holds(state)
     if held is not None:
         yield Need(kind=kind_of(held), text=in_words(held), link=link, url=url_for(".check"))
+    resting = count_held_tenants(state.session, now=pulse.now) if summary.counts.get("waiting") else 0
+    if resting:
+        text = counted(
+            "Microsoft asked all mailboxes of %(count)s organisation to wait; they go on by themselves",
+            "Microsoft asked all mailboxes of %(count)s organisations to wait; they go on by themselves",
+            resting,
+        )
+        yield Need(kind="warn", text=text, link=link, url=url_for(".check"))
     if state.hook_problem:
         yield Need(kind="warn", text=state.hook_problem, link=link, url=url_for(".check"))
     if snapshot.is_sync_on and pulse.is_silent:

@@ -14,7 +14,7 @@ from sqlalchemy import event
 from flask_ms365.crypto import generate_key
 from flask_ms365.mailboxes.status import all_statuses
 from flask_ms365.mailboxes.summary import summarise
-from flask_ms365.models import CheckRun, Connection, Folder, Heartbeat, Mailbox, Message
+from flask_ms365.models import CheckRun, Connection, Folder, Heartbeat, Mailbox, Message, Tenant
 from tests.conftest import Clock, Host, HostFactory
 from tests.visitor import BASE_URL
 from tests.web.conftest import FILLED_IN, words
@@ -220,6 +220,49 @@ def test_numbers_of_mailboxes_messages_and_times(well: Host, add: Add, clock: Cl
     assert [shown[name] for name in ("Mailboxes", "Paused", "Up to date", "Messages")] == ["3", "1", "2", "3"]
     assert all(str(clock().year) in shown[name] for name in ("Last success", "Last look for mail"))
     assert str(clock().year) in shown["Next mailbox is due"]
+
+
+@pytest.mark.parametrize(
+    ("engine", "shown"),
+    [("worker", "flask ms365 worker"), ("apscheduler", "This app itself"), ("rq", "rq"), ("", None)],
+)
+def test_who_looks_for_mail_and_when_next(configured: Host, clock: Clock, engine: str, shown: str | None) -> None:
+    stored(configured, Heartbeat(engine=engine, since=clock(), at=clock()))
+    found = figures(configured)
+    assert found.get("Who looks") == shown
+    assert str(clock().year) in found["Next look for mail"]
+
+
+def test_a_look_that_is_late_has_no_time_for_the_next(well: Host, clock: Clock) -> None:
+    clock.advance(minutes=3)
+    assert "Next look for mail" not in figures(well)
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(1, "1 mailbox has had no success for long"), (2, "2 mailboxes have had no success for long")],
+)
+def test_mailboxes_without_a_success_for_long_are_told(
+    configured: Host, add: Add, clock: Clock, count: int, text: str
+) -> None:
+    add("waiting", count)
+    clock.advance(minutes=31)
+    stored(configured, Heartbeat(engine="worker", since=clock(), at=clock()))
+    assert needs(configured) == {text: "/ms365/check"}
+    assert line(configured).endswith(f"{count} need{'s' if count == 1 else ''} you")
+
+
+def test_an_organisation_that_is_to_wait_is_told(well: Host, add: Add, clock: Clock) -> None:
+    add("waiting")
+    assert needs(well) == {}
+    stored(well, Tenant(id="contoso", held_until=clock() + timedelta(hours=1)))
+    assert list(needs(well)) == ["Microsoft asked all mailboxes of 1 organisation to wait; they go on by themselves"]
+
+
+def test_where_nobody_looks_no_mailbox_is_to_blame(configured: Host, add: Add, clock: Clock) -> None:
+    add("waiting")
+    clock.advance(minutes=31)
+    assert list(needs(configured)) == ["Nothing has looked for mail yet: no scheduler or worker is running"]
 
 
 def test_before_anything_happened_the_numbers_say_never(host: Host) -> None:
