@@ -225,6 +225,7 @@ def test_status_in_json_carries_state_counts_and_error(connected: Host) -> None:
         "doubts": [],
         "unreadable": [],
         "set_aside": 0,
+        "overdue": False,
         "last_success_at": None,
         "error": None,
         "error_code": None,
