@@ -27,10 +27,11 @@ from flask_ms365.sync.report import Result, RunReport, TickReport
 from flask_ms365.sync.side_by_side import side_by_side
 from flask_ms365.words import visible
 
-# four mailboxes with four requests each are as many connections to Graph as its pool keeps
+# four mailboxes with four requests each are as many connections to Graph as its pool keeps; the pool of the database
+# lends out fifteen, and who wants to read more than ten mailboxes at a time starts another process
 _at_once = click.option(
     "--at-once",
-    type=click.IntRange(1, 32),
+    type=click.IntRange(1, 10),
     default=4,
     show_default=True,
     metavar="N",
