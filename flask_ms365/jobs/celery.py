@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery, shared_task  # type: ignore[import-untyped]
+from celery.signals import worker_process_init  # type: ignore[import-untyped]
 from flask import Flask, current_app
 
 from flask_ms365.errors import ConfigurationError
@@ -47,8 +48,10 @@ class CeleryHook:
                 'MS365_JOB_HOOK is celery, but app.extensions["celery"] is no Celery app. Set it up before '
                 "MS365().init_app(app, ...), as https://flask.palletsprojects.com/patterns/celery/ shows."
             )
+        self._app = app
         self._celery = celery
         self._schedule()
+        worker_process_init.connect(self._begin_anew)
 
     def register(self, job: EmailSyncJob) -> None:
         """Make sure of the beat entry."""
@@ -66,6 +69,12 @@ class CeleryHook:
     def status(self) -> HookStatus:
         """Tell whether beat knows the job."""
         return HookStatus(engine="celery", is_registered=JOB_ID in self._celery.conf.beat_schedule)
+
+    def _begin_anew(self, **_: object) -> None:
+        """Leave the database connections of a worker to it: two processes of its pool would read each other's rows."""
+        with self._app.app_context():
+            for engine in self._app.extensions["sqlalchemy"].engines.values():
+                engine.dispose(close=False)
 
     def _schedule(self) -> None:
         entry = {"task": "ms365.tick", "schedule": _SECONDS, "options": {"expires": _SECONDS}}

@@ -40,4 +40,6 @@ def create_app() -> Flask:
         },
     )
     add_ms365(app)
+    with app.app_context():  # as many hosts do, and so there is a connection before the worker forks its processes
+        app.extensions["sqlalchemy"].create_all()
     return app

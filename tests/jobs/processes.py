@@ -58,7 +58,7 @@ class Processes:
         """Wait until something holds that other processes bring about; return how long it took."""
         began = time.monotonic()
         while not condition():
-            assert time.monotonic() - began < seconds, "\n".join(self._logs())
+            assert time.monotonic() - began < seconds, self.output()
             threading.Event().wait(_POLL)
         return time.monotonic() - began
 
@@ -77,9 +77,10 @@ class Processes:
                 process.wait(timeout=5)
             self.kill(process)
 
-    def _logs(self) -> Iterator[str]:
-        for process, log in self._started:
-            yield f"--- {log.name}, {process.poll()}:\n{log.read_text(errors='replace')[-4000:]}"
+    def output(self) -> str:
+        """Return what they have printed, and logged."""
+        told = [(log.name, process.poll(), log.read_text(errors="replace")[-4000:]) for process, log in self._started]
+        return "\n".join(f"--- {name}, {code}:\n{text}" for name, code, text in told)
 
 
 def _program(name: str) -> str:

@@ -22,7 +22,7 @@ from flask_ms365.signals import run_finished
 from flask_ms365.simulator import App, Simulator, User
 from flask_ms365.sync.report import RunReport
 from tests.conftest import Host, HostFactory, configure
-from tests.services import need
+from tests.jobs.brokers import own_redis
 
 if os.environ.get("MS365_TEST_REQUIRE") != "all":
     pytest.importorskip("celery", reason="celery is not installed")
@@ -145,15 +145,14 @@ def test_with_a_broker_that_is_down_the_switch_can_be_turned_and_mailboxes_conne
 @pytest.fixture
 def with_worker(make_host: HostFactory, simulator: Simulator, registration: App) -> Iterator[Host]:
     """Yield a host whose Celery worker runs in a thread, over Redis."""
-    broker = need("redis")
     host = make_host()
     configure(host, simulator, registration)
-    celery = celery_for(host.app, broker)
-    host.app.extensions["ms365.state"].hook = CeleryHook(host.app)
-    with start_worker(celery, pool="solo", perform_ping_check=False, loglevel="ERROR"):
-        yield host
-    celery.control.purge()
-    celery.close()
+    with own_redis() as broker:
+        celery = celery_for(host.app, broker)
+        host.app.extensions["ms365.state"].hook = CeleryHook(host.app)
+        with start_worker(celery, pool="solo", perform_ping_check=False, loglevel="ERROR"):
+            yield host
+        celery.close()
 
 
 def finished(host: Host, act: Callable[[], Any]) -> RunReport:

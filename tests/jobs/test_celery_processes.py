@@ -92,6 +92,21 @@ def test_each_mailbox_is_synced_once_an_interval_however_often_who_ticks(nodes: 
     assert set(nodes.cluster.runs().values()) == {1}
 
 
+def test_processes_of_a_pool_do_not_share_the_connections_of_their_parent(nodes: Nodes) -> None:
+    boxes = nodes.cluster.many.add(12)
+    nodes.worker(processes=4)
+    for number in range(1, 6):
+        for box in boxes:
+            box.deliver(subject="Hello")
+        nodes.cluster.make_due()
+        with nodes.cluster.host.app.app_context():
+            for _ in range(12):
+                nodes.cluster.host.app.extensions["ms365.state"].wake()
+        nodes.cluster.started.until(lambda number=number: nodes.cluster.stored() == 12 * number)  # type: ignore[misc]
+    assert nodes.cluster.differences(boxes) == []
+    assert "Traceback" not in nodes.cluster.started.output()
+
+
 def test_beat_ticks_on_and_each_tick_obeys_the_switch(nodes: Nodes) -> None:
     (box,) = nodes.cluster.many.add(1)
     nodes.toggle(False)
