@@ -133,10 +133,10 @@ def synced(
     yield result
     if db is not None:
         with host.app.app_context():
-            _empty(db)
+            empty(db)
 
 
-def _empty(db: SQLAlchemy) -> None:
+def empty(db: SQLAlchemy) -> None:
     """Leave the tables to the next test: making them anew takes longer than most tests."""
     db.session.remove()
     with db.engine.begin() as connection:

@@ -40,15 +40,15 @@ def test_workers_that_are_killed_in_a_first_sync_leave_each_message_once(synced:
     synced.mailbox.create_folder("Projects")
     synced.mailbox.max_page_size = 50
     synced.mailbox.deliver_many(MESSAGES, body_size=500, folders=("inbox", "inbox", "archive", "Projects"))
-    place = _place(synced)
+    there = place(synced)
     _processes.set_forkserver_preload(["tests.sync.killed_worker"])
 
     for _ in range(KILLS):
         messages = chance.randint(0, 2 * MESSAGES // KILLS)
-        if _work(place, kill_after=messages, delay=chance.uniform(0, 0.05)) == "done":
+        if _work(there, kill_after=messages, delay=chance.uniform(0, 0.05)) == "done":
             synced.mailbox.expire_cursors()  # and so there is something to be killed in
         _pass_the_lease(synced)
-    assert _work(place) == "done"
+    assert _work(there) == "done"
 
     expected = Counter(record.id for record in synced.mailbox.messages())
     with synced.host.app.app_context():
@@ -58,7 +58,7 @@ def test_workers_that_are_killed_in_a_first_sync_leave_each_message_once(synced:
     assert effects == expected
 
 
-def _place(synced: Synced) -> Place:
+def place(synced: Synced) -> Place:
     app = synced.host.app
     with app.app_context():
         synced.session.execute(text("DROP TABLE IF EXISTS effect"))

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from flask_ms365 import Change
 from flask_ms365.models import Folder, Message, SetAside
+from flask_ms365.signals import message_synced
 from tests.sync.conftest import Synced
 
 # for what does not depend on the database
@@ -59,6 +60,18 @@ def in_mid_sync(synced: Synced, act: Callable[[], object], *, at: int = 1) -> No
         told.append(message.subject)
         if len(told) == at:
             act()
+
+
+def between_pages(synced: Synced, act: Callable[[], object], *, at: int = 1) -> None:
+    """Let something happen once, right after message number ``at`` was committed; no transaction is open then."""
+    told: list[int] = []
+
+    def happen(_app: object, message_id: int, change: Change) -> None:
+        told.append(message_id)
+        if len(told) == at:
+            act()
+
+    message_synced.connect(happen, synced.host.app, weak=False)
 
 
 def deliver(synced: Synced, count: int, folder: str = "inbox", *, first: int = 0) -> list[str]:
