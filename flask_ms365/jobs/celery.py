@@ -15,6 +15,7 @@ from flask import Flask, current_app
 from flask_ms365.errors import ConfigurationError
 from flask_ms365.jobs.hook import JOB_ID, TICK, EmailSyncJob, HookStatus
 from flask_ms365.state import current_state
+from flask_ms365.sync.report import RunReport, TickReport
 
 _SECONDS = TICK.total_seconds()
 # a task of a killed worker comes back; one that waited longer than a tick is not needed any more
@@ -25,13 +26,18 @@ _IMPATIENT = {"max_retries": 0, "socket_connect_timeout": _PATIENCE, "socket_tim
 
 
 def _tick() -> None:
-    """Tick; what that left is another task, behind all that wait already: one task must not take hours."""
-    if current_app.extensions["ms365"].tick().has_more:
-        current_state().wake()
+    _go_on(current_app.extensions["ms365"].tick())
 
 
 def _sync_mailbox(mailbox_id: int) -> None:
-    current_app.extensions["ms365"].sync_mailbox(mailbox_id)
+    """Give a mailbox a turn; the rest of a long reading is left to ticks, as others wait, too."""
+    _go_on(current_state().runner.run(mailbox_id, is_turn=True))
+
+
+def _go_on(report: TickReport | RunReport) -> None:
+    """Where something is left, send a tick, behind all that wait already: no task may take hours."""
+    if report.has_more:
+        current_state().wake()
 
 
 shared_task(name="ms365.tick", **_OPTIONS, expires=_SECONDS)(_tick)

@@ -15,6 +15,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import update
 
+from flask_ms365 import Change
 from flask_ms365.errors import ConfigurationError
 from flask_ms365.jobs.hook import EmailSyncJob, hook_from_config
 from flask_ms365.models import Mailbox, write_transaction
@@ -155,25 +156,26 @@ def with_worker(make_host: HostFactory, simulator: Simulator, registration: App)
         celery.close()
 
 
-def finished(host: Host, act: Callable[[], Any]) -> RunReport:
-    """Do something; return the report of the run that follows in the worker."""
+def finished(host: Host, act: Callable[[], Any]) -> list[RunReport]:
+    """Do something; return the reports of the runs that follow in the worker, to the one that is not to go on."""
     reports: list[RunReport] = []
     done = threading.Event()
 
     def remember(_: object, report: RunReport) -> None:
         reports.append(report)
-        done.set()
+        if not report.has_more:
+            done.set()
 
     with run_finished.connected_to(remember, sender=host.app):
         act()
         assert done.wait(20)
-    return reports[0]
+    return reports
 
 
 @pytest.mark.service
 def test_a_worker_syncs_a_mailbox_that_was_just_connected(with_worker: Host, ana: User) -> None:
     ana.mailbox.deliver(subject="Read by a worker")
-    report = finished(with_worker, lambda: with_worker.visitor().connect(ana))
+    (report,) = finished(with_worker, lambda: with_worker.visitor().connect(ana))
     assert (report.address, str(report.result), sum(report.changes.values())) == ("ana@contoso.example", "done", 1)
 
 
@@ -183,4 +185,14 @@ def test_a_worker_ticks_when_it_is_told(with_worker: Host, ana: User) -> None:
     finished(with_worker, lambda: with_worker.visitor().connect(ana))
     with with_worker.app.app_context(), write_transaction(state.session):
         state.session.execute(update(Mailbox).values(next_due_at=state.clock()))
-    assert str(finished(with_worker, state.hook.wake).result) == "done"
+    (report,) = finished(with_worker, state.hook.wake)
+    assert str(report.result) == "done"
+
+
+@pytest.mark.service
+def test_a_long_reading_is_several_tasks(with_worker: Host, ana: User) -> None:
+    ana.mailbox.max_page_size = 2
+    ana.mailbox.deliver_many(50, body_size=10, folders=("inbox",))
+    first, *others = finished(with_worker, lambda: with_worker.visitor().connect(ana))
+    assert (str(first.result), first.pages) == ("under_way", 20)
+    assert sum(report.changes[Change.CREATED] for report in (first, *others)) == 50
