@@ -79,9 +79,13 @@ class Owners:
             self._names.discard(name)
 
     def let_go(self, session: AnySession, now: datetime) -> None:
-        """Let others take at once whatever is held; those of us who still run write nothing more."""
-        ours = update(Mailbox).where(Mailbox.lease_owner.in_(list(self._names)))
+        """Let others take at once whatever is held; those of us who still run write nothing more.
+
+        Mailboxes in the middle of a write are left out: there is no time to wait for it.
+        """
+        held = select(Mailbox.id).where(Mailbox.lease_owner.in_(list(self._names))).with_for_update(skip_locked=True)
         with write_transaction(session):
+            ours = update(Mailbox).where(Mailbox.id.in_(list(session.scalars(held))))
             rows_changed(session, ours.values(**_taken_away(), next_due_at=now))
 
 
