@@ -7,6 +7,7 @@ lease writes nothing when it wakes: the epoch has moved on.
 from __future__ import annotations
 
 import logging
+import random
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -36,6 +37,8 @@ IS_SHORT = and_(
     Mailbox.folders_listed_at.is_not(None),
     or_(Mailbox.last_result.is_(None), Mailbox.last_result != str(Result.UNDER_WAY)),
 )
+
+_SOON = (5.0, 15.0)  # seconds
 
 _NOW = {
     "postgresql": "SELECT clock_timestamp()",
@@ -158,6 +161,7 @@ def claim(
     """
     with write_transaction(session):
         if not has_room():
+            _put_off(session, mailbox_id, now)
             return None
         held = select(Mailbox.lease_epoch, Mailbox.lease_owner).where(Mailbox.id == mailbox_id)
         epoch, before = session.execute(held).one_or_none() or (None, None)
@@ -175,6 +179,13 @@ def claim(
         if swapped and before is not None:
             _note_takeovers(session, [mailbox_id], owner, now)
     return Lease(mailbox_id=mailbox_id, owner=owner, epoch=epoch + 1, seconds=seconds) if swapped else None
+
+
+def _put_off(session: AnySession, mailbox_id: int, now: datetime) -> None:
+    """Let a mailbox that is due wait a little: whoever has it back at once asks Microsoft, and finds no room again."""
+    soon = now + timedelta(seconds=random.uniform(*_SOON))
+    waits = update(Mailbox).where(Mailbox.id == mailbox_id, Mailbox.next_due_at <= now, _is_free(now))
+    rows_changed(session, waits.values(next_due_at=soon))
 
 
 def _note_takeovers(session: AnySession, left: Sequence[int], owner: str, now: datetime) -> None:

@@ -88,7 +88,7 @@ class Look:
     mailbox_id: int
     address: str = ""
     is_idle: bool = False
-    # nobody looked: its long reading has a turn in any case
+    # nobody looked: a long reading has its turn in any case
     is_long: bool = False
     # whether answers come so soon that threads are worth nothing
     is_near: bool = False
@@ -128,10 +128,10 @@ class Poll:
         long = due_long(self.session, now, limit=limit, where=self._apart_from(held))
         if long and (full := self.tenants.full(now)):
             long = due_long(self.session, now, limit=limit, where=self._apart_from([*held, *full]))
-        tried = [due_first(self.session, now, where=self.tenants.have([tenant])) for tenant in ready[:limit]]
+        tried = [due_first(self.session, now, where=self.tenants.have([tenant])) for tenant in ready]
         self.session.commit()
-        ids = [mailbox_id for mailbox_id in (*tried, *long) if mailbox_id is not None]
-        return [Look(mailbox_id=mailbox_id, is_long=True) for mailbox_id in ids]
+        looks = [Look(mailbox_id=mailbox_id) for mailbox_id in tried if mailbox_id is not None]
+        return looks + [Look(mailbox_id=mailbox_id, is_long=True) for mailbox_id in long]
 
     def _due(self, owner: str) -> list[Look]:
         now = shared_now(self.session, self.clock())

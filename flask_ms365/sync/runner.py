@@ -103,7 +103,8 @@ class Runner:
         busy = [look for look in looks if not look.is_idle] + unlooked[:at_once]
         ended = side_by_side(self._run_after, busy, at_once=at_once, name="ms365-run")
         runs = idle + [report for report in ended if report and report.result not in _REFUSED]
-        is_full = len(looks) == AT_ONCE or len(unlooked) > at_once
+        is_tried = any(not look.is_long for look in unlooked)  # then all others of its tenant may be due
+        is_full = len(looks) == AT_ONCE or len(unlooked) > at_once or is_tried
         return runs, any(report.has_more for report in runs) or (is_full and bool(runs))
 
     def let_go(self) -> None:
