@@ -70,7 +70,7 @@ def test_checks_of_the_host_come_last_and_count(desk: Desk) -> None:
     desk.host.ms365.check("Search index")(lambda: failed("It is gone.", "Build it again."))
     result = check(desk)
     assert (result.stdout.splitlines()[-2:], result.exit_code) == (
-        ["13 FAILED      Search index: It is gone.", "               What to do: Build it again."],
+        ["14 FAILED      Search index: It is gone.", "               What to do: Build it again."],
         1,
     )
 

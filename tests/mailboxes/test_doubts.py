@@ -32,6 +32,7 @@ def answer(waiting: Waiting, folder_id: int | None = None) -> int:
 
 
 def status(waiting: Waiting) -> MailboxStatus:
+    waiting.host.app.config["MS365_EMAIL_SYNC"] = True
     with waiting.host.app.app_context():
         mailbox = session_of(waiting.host).get_one(Mailbox, waiting.mailbox_id)
         settings = waiting.host.ms365.settings.read()
