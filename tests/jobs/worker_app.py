@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
 
 from flask_ms365 import MS365
 
@@ -22,5 +23,9 @@ def create_app() -> Flask:
         MS365_GRAPH_URL=os.environ["SIMULATOR"],
         MS365_JOB_HOOK="external",
     )
-    MS365(app)
+    if "DATABASE" in os.environ:  # of a server; else the file in the instance folder
+        app.config["SQLALCHEMY_DATABASE_URI"] = os.environ["DATABASE"]
+        MS365(app, db=SQLAlchemy(app))
+    else:
+        MS365(app)
     return app

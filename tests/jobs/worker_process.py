@@ -41,6 +41,7 @@ def keys_file(host: Host) -> Path:
 
 def start(host: Host, *arguments: str, **options: Any) -> subprocess.Popen[str]:
     """Start ``flask ms365 ...``; ``options`` are those of :class:`subprocess.Popen`."""
+    keys_file(host).parent.mkdir(exist_ok=True)
     if not keys_file(host).exists():
         keys_file(host).write_text(str(host.app.config["MS365_ENCRYPTION_KEYS"]), encoding="utf-8")
     environment = {
@@ -49,6 +50,8 @@ def start(host: Host, *arguments: str, **options: Any) -> subprocess.Popen[str]:
         "KEYS_FILE": str(keys_file(host)),
         "SIMULATOR": str(host.app.config["MS365_GRAPH_URL"]),
     }
+    if host.db is not None:
+        environment["DATABASE"] = str(host.app.config["SQLALCHEMY_DATABASE_URI"])
     command = [sys.executable, "-m", "flask", "--app", "tests.jobs.worker_app", "ms365", *arguments]
     given = {"stdout": subprocess.PIPE, "text": True, **options}
     return subprocess.Popen(command, env=environment, cwd=ROOT, **given)

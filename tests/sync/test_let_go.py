@@ -8,11 +8,14 @@ import pytest
 from sqlalchemy import select, update
 
 from flask_ms365.models import Mailbox, write_transaction
+from tests.jobs.worker_process import start
 from tests.sync.conftest import Synced
+
+on_servers = pytest.mark.parametrize("synced", ["postgresql", "mariadb"], indirect=True)
 
 
 @pytest.mark.service
-@pytest.mark.parametrize("synced", ["postgresql", "mariadb"], indirect=True)
+@on_servers
 def test_a_mailbox_in_the_middle_of_a_write_does_not_keep_the_others(synced: Synced) -> None:
     """The write ends with the process; that mailbox's lease runs out."""
     synced.host.user_id = "bob"
@@ -29,3 +32,16 @@ def test_a_mailbox_in_the_middle_of_a_write_does_not_keep_the_others(synced: Syn
             runner.let_go()
         owners = list(synced.session.scalars(select(Mailbox.lease_owner).order_by(Mailbox.id)))
     assert owners == [names[0], None]
+
+
+@pytest.mark.service
+@on_servers
+def test_a_worker_that_microsoft_leaves_waiting_is_gone_in_five_seconds(synced: Synced) -> None:
+    synced.mailbox.deliver_many(20, body_size=100)
+    with start(synced.host, "worker") as worker, synced.mailbox.hold() as traffic:
+        assert traffic.wait_for(1, timeout=30)
+        worker.terminate()
+        assert worker.wait(timeout=5) == 0
+    with synced.host.app.app_context():
+        assert synced.session.scalar(select(Mailbox.lease_owner)) is None
+    assert sum(synced.sync().changes.values()) == 20
