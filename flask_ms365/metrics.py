@@ -44,7 +44,7 @@ _COUNTERS: Mapping[str, tuple[str, str, Iterable[str]]] = {
         "result",
         ("renewed", "sign_in_needed", "app_refused", "unavailable"),
     ),
-    "throttled": ("Requests to Microsoft Graph that were answered with 429.", "", ()),
+    "throttled": ("Answers 429 of Microsoft Graph, those to parts of a batch too.", "", ()),
     "lease_takeovers": ("Mailboxes taken over from a process that had stopped renewing its lease.", "", ()),
     "fenced_writes": ("Writes refused since another process held the mailbox by then.", "", ()),
 }

@@ -88,6 +88,8 @@ class BatchReader:
                         reads.failed[key] = error
                     else:
                         troubles[key] = error
+                        if isinstance(error, Throttled):
+                            self.http.tally.add("throttled")
                 except GraphError as error:
                     reads.failed[key] = _of_one(error)
                 else:

@@ -94,7 +94,7 @@ class GraphHttp:
         self._is_probe = is_probe
         self._timeout = _PROBE_TIMEOUT if is_probe else _TIMEOUT
         self._sleep = sleep
-        self._tally = tally or Tally()
+        self.tally = tally or Tally()
 
     def request(
         self,
@@ -130,7 +130,7 @@ class GraphHttp:
             self.quota.take()
             wanted = {**(headers or {}), **bearer}
             return open_download(
-                self._pool, self._path(url), wanted, timeout=self._timeout, limit=limit, tally=self._tally
+                self._pool, self._path(url), wanted, timeout=self._timeout, limit=limit, tally=self.tally
             )
 
         return self._insist(ask, attempts=_ATTEMPTS)
@@ -192,8 +192,8 @@ class GraphHttp:
             finally:
                 response.release_conn()
         except (urllib3.exceptions.HTTPError, OSError) as exc:
-            raise unreachable(exc, self._tally) from None
-        note_answer(method, response, self._tally, began=began)
+            raise unreachable(exc, self.tally) from None
+        note_answer(method, response, self.tally, began=began)
         if not 200 <= response.status < 300:
             raise graph_error(response.status, response.headers, content)
         return Answer(content, response.headers.get("Preference-Applied", ""))

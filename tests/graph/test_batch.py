@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timezone
 from typing import Any
 
@@ -33,6 +34,9 @@ class Batches:
             quota=quota,
         )
         self._graph = GraphClient(self._http)
+
+    def counted(self) -> Counter[tuple[str, str]]:
+        return self._http.tally.take()
 
     def answer(self, *parts: dict[str, Any]) -> None:
         """Answer the next batch."""
@@ -114,6 +118,13 @@ def test_a_wait_that_is_too_long_for_a_worker_is_left_to_the_caller(batches: Bat
         batches.read("a", "b")
 
     assert (error.value.retry_after, batches.waits, batches.requests) == (120, [], 1)
+
+
+def test_parts_that_were_throttled_are_counted(batches: Batches) -> None:
+    batches.answer(part(0, 429, retry_after="1"), part(1, 429, retry_after="1"), part(2))
+    batches.answer(part(0), part(1))
+    batches.read("a", "b", "c")
+    assert batches.counted() == {("graph_requests", "2xx"): 2, ("throttled", ""): 2}
 
 
 def test_a_part_that_is_throttled_again_and_again_stops_all(batches: Batches) -> None:

@@ -147,6 +147,22 @@ def test_database_status_and_summary_agree(failing: Many) -> None:
     assert (dict(summary.overdue)["waiting"], summary.stalled, summary.need_a_person) == (1, 1, 1)
 
 
+def test_page_and_command_say_so(failing: Many) -> None:
+    failing.clock.advance(minutes=31)
+    assert "No success for long" in failing.host.visitor().get("/ms365/mailboxes/1").text
+    result = failing.host.app.test_cli_runner().invoke(args=["ms365", "status"])
+    assert ("No success for long." in result.output, result.exit_code) == (True, 1)
+
+
+def test_what_is_locked_stays_as_it_is(failing: Many, told: Told, make_host: HostFactory) -> None:
+    tick_for(failing, 25)
+    failing.clock.advance(minutes=10)
+    other = make_host()  # with another key
+    with other.app.app_context():
+        other.ms365.tick()
+    assert told == []
+
+
 def test_a_healthy_tick_asks_for_it_with_one_statement(many: Many) -> None:
     many.add(1)
     change(many, 1, next_due_at=many.clock() + timedelta(days=2))
