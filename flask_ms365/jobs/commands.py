@@ -51,22 +51,9 @@ def sync(mailbox: str | None, at_once: int, as_json: bool) -> None:
     ids = _mailbox_ids(state, mailbox)
     is_on = state.runner.beat().is_sync_on
     state.session.commit()  # no transaction of ours is open while others read mail
-    told = _until_told(state, begins_anew=False)
-
     with _printing(lambda: under_way(app, state), is_drawn=not as_json and sys.stdout.isatty()) as tell:
-
-        def run(mailbox_id: int) -> RunReport | None:
-            if told.is_told:
-                return None
-            with app.app_context():
-                came_in_by("cli")
-                report = state.runner.run(mailbox_id)
-            if not as_json:
-                tell(_line(report))
-            return report
-
-        runs = told.run(lambda: side_by_side(run, ids if is_on else [], at_once=at_once, name="ms365-run"))
-    reports = [report for report in runs if report]
+        tell_report = (lambda _: None) if as_json else lambda report: tell(_line(report))
+        reports = _pass(app, state, ids if is_on else [], at_once=at_once, tell=tell_report)
     if as_json:
         click.echo(json.dumps({"is_on": is_on, "mailboxes": [_report_json(report) for report in reports]}))
     elif not ids or not is_on:
@@ -85,7 +72,6 @@ def worker(at_once: int) -> None:
     app, state, is_terminal = _app(), current_state(), sys.stdout.isatty()
     state.runner.engine = lambda: WORKER
     told = _until_told(state, begins_anew=not is_terminal)  # a terminal that was closed says SIGHUP, too
-
     waiting = ""
 
     def tick() -> TickReport:
@@ -109,6 +95,25 @@ def worker(at_once: int) -> None:
 def _app() -> Flask:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     return app
+
+
+def _pass(
+    app: Flask, state: State, ids: Sequence[int], *, at_once: int, tell: Callable[[RunReport], None]
+) -> list[RunReport]:
+    """Run mailboxes until a signal comes; return how each went that was begun."""
+    told = _until_told(state, begins_anew=False)
+
+    def run(mailbox_id: int) -> RunReport | None:
+        if told.is_told:
+            return None
+        with app.app_context():
+            came_in_by("cli")
+            report = state.runner.run(mailbox_id)
+        tell(report)
+        return report
+
+    runs = told.run(lambda: side_by_side(run, ids, at_once=at_once, name="ms365-run"))
+    return [report for report in runs if report]
 
 
 def _until_told(state: State, *, begins_anew: bool) -> UntilTold:
