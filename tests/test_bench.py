@@ -45,3 +45,10 @@ def test_idle_mailboxes_are_each_looked_at_once() -> None:
 def test_a_growing_mailbox_is_measured() -> None:
     printed = bench("linear", "--sizes", "200,400")
     assert [line.split()[0] for line in printed.splitlines()[-2:]] == ["200", "400"]
+
+
+def test_what_millions_of_mailboxes_take_is_reckoned_from_what_a_few_took() -> None:
+    options = ("--databases", "sqlite", "--mailboxes", "200", "--looks", "20", "--rounds", "1")
+    printed = bench("capacity", *options)
+    assert "mailbox with nothing new" in printed
+    assert [line.split()[0] for line in printed.splitlines()[-3:]] == ["1,000", "100,000", "10,000,000"]
