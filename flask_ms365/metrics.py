@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from flask_ms365.heartbeat import read_heartbeats
 from flask_ms365.mailboxes.overdue import overdue_before
 from flask_ms365.mailboxes.status import WORDS
-from flask_ms365.mailboxes.summary import Summary, summarise
+from flask_ms365.mailboxes.summary import Summary, count_held_tenants, summarise
 from flask_ms365.models import Heartbeat
 from flask_ms365.models.base import AnySession
 from flask_ms365.models.counts import Counts, read_counts
@@ -50,13 +50,20 @@ _COUNTERS: Mapping[str, tuple[str, str, Iterable[str]]] = {
 }
 
 
-def exposition(session: AnySession, snapshot: Snapshot, *, now: datetime, accept: str | None) -> tuple[bytes, str]:
-    """Return the text, in the format that ``accept`` asks for, and its content type; three statements."""
+def exposition(
+    session: AnySession, snapshot: Snapshot, *, is_held: bool, now: datetime, accept: str | None
+) -> tuple[bytes, str]:
+    """Return the text, in the format that ``accept`` asks for, and its content type; four statements.
+
+    ``is_held`` is whether no mailbox gets new tokens.
+    """
     summary = summarise(session, now=now, limit=overdue_before(snapshot, now))
     told = [
         *_of_mailboxes(summary, is_on=snapshot.is_sync_on, now=now),
         *_of_engines(read_heartbeats(session), is_on=snapshot.is_sync_on),
         *_of_credentials(snapshot, now),
+        _gauge("tokens_held", "Whether Microsoft refuses the app, or asks it to wait with new tokens.", int(is_held)),
+        _gauge("tenants_held", "Organisations that are to wait.", count_held_tenants(session, now=now)),
         *_counted(read_counts(session)),
     ]
     registry = CollectorRegistry(auto_describe=False)

@@ -240,6 +240,7 @@ def _subject(app: Flask, clients: MailboxClients, address: Address | None, forbi
         registration=state.registration,
         engine=state.engine,
         hook_problem=state.hook_problem,
+        held=lambda: state.circuits.what_holds(state.registration),
         clock=state.clock,
         address=address,
         forbidden=forbidden,

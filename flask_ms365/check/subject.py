@@ -14,6 +14,7 @@ from flask_ms365.settings.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from flask_ms365.crypto import Keyring
+    from flask_ms365.errors import TokenError
     from flask_ms365.models.base import AnySession
     from flask_ms365.sync.mailbox_client import MailboxClients
 
@@ -40,6 +41,8 @@ class Subject:
     # which engine ticks, and why it did not take the last change
     engine: str
     hook_problem: str
+    # why no mailbox gets new tokens, where that is so
+    held: Callable[[], TokenError | None]
     clock: Callable[[], datetime]
     address: Address | None
     # an address that the app must not read by itself; empty where nobody named one

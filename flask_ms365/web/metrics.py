@@ -15,6 +15,10 @@ def metrics() -> ResponseReturnValue:
 
     state = current_state()
     text, content_type = exposition(
-        state.session, state.settings.read(), now=state.clock(), accept=request.headers.get("Accept")
+        state.session,
+        state.settings.read(),
+        is_held=state.circuits.what_holds(state.registration) is not None,
+        now=state.clock(),
+        accept=request.headers.get("Accept"),
     )
     return Response(text, content_type=content_type)

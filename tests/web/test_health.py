@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 
 from flask_ms365.crypto import generate_key
 from flask_ms365.models import Mailbox
+from flask_ms365.simulator import App
 from tests.conftest import Clock, Host, HostFactory
 from tests.hosts.bare import bare_host
 from tests.web.conftest import FILLED_IN, SETTINGS
@@ -78,6 +79,15 @@ def test_an_app_most_of_whose_mailboxes_are_late_is_not_ready(
     late_mailboxes(syncing, clock, late=late, on_time=2)
     found, states = told(syncing.visitor().get(READY))
     assert (found, states["overdue"]) == (code, state)
+
+
+def test_an_app_that_microsoft_refuses_is_not_ready(connected: Host, registration: App, clock: Clock) -> None:
+    registration.expire_secret()
+    with connected.app.app_context():
+        clock.advance(hours=2)
+        connected.ms365.tick()
+    code, states = told(connected.visitor().get(READY))
+    assert (code, states["overdue"]) == (503, "failed")
 
 
 def test_the_command_says_the_same(syncing: Host, clock: Clock) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import insert, update
+from sqlalchemy import func, insert, select, update
 
 from flask_ms365 import simulator as microsoft
-from flask_ms365.models import Mailbox, write_transaction
-from flask_ms365.simulator import Simulator
+from flask_ms365.models import Mailbox, Message, Tenant, write_transaction
+from flask_ms365.simulator import App, Simulator
 from flask_ms365.sync.lease import take_away
 from tests.conftest import Clock, Host, HostFactory
 from tests.sync.many import Many
@@ -21,7 +21,7 @@ from tests.sync.many import Many
 METRICS = "/ms365/metrics"
 NAMES = """mailboxes mailbox_lag_seconds oldest_success_timestamp leases_active lease_takeovers fenced_writes sync_runs
 messages graph_requests throttled token_refresh reconnect_needed tick_last_timestamp secret_expires_timestamp
-keys_in_use mailboxes_overdue sync_on"""
+keys_in_use mailboxes_overdue sync_on tokens_held tenants_held"""
 
 Numbers = dict[str, dict[str, float]]
 
@@ -157,6 +157,24 @@ def test_a_run_that_comes_too_late_is_counted_and_its_mail_is_not(connected: Hos
     assert (numbers["fenced_writes"][""], numbers["sync_runs"]["taken"], numbers["messages"]["created"]) == (1, 1, 0)
 
 
+def test_of_a_run_that_dies_what_was_stored_is_counted_and_no_more(connected: Host, mailbox: microsoft.Mailbox) -> None:
+    mailbox.max_page_size = 2
+    mailbox.deliver_many(6, body_size=10)
+    seen: list[object] = []
+
+    @connected.ms365.on_message
+    def die(message: object, change: object) -> None:
+        seen.append(message)
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+
+    with connected.app.app_context():
+        with pytest.raises(KeyboardInterrupt):
+            connected.ms365.sync_mailbox(1)
+        stored = connected.app.extensions["sqlalchemy"].session.scalar(select(func.count()).select_from(Message))
+    assert scrape(connected)["messages"]["created"] == stored == 2
+
+
 def test_leases_lag_and_the_oldest_success(many: Many, clock: Clock) -> None:
     now = clock()
     many.add(3)
@@ -193,6 +211,21 @@ def test_the_end_of_the_secret_and_the_keys_in_use(many: Many, clock: Clock) -> 
 
 def test_a_key_that_is_missing_is_told(many: Many, make_host: HostFactory) -> None:
     assert list(scrape(make_host())["keys_in_use"].values()) == [0]
+
+
+def test_an_app_that_microsoft_refuses_is_told(many: Many, registration: App) -> None:
+    many.add(1)
+    registration.expire_secret()
+    many.tick()
+
+    numbers = scrape(many.host)
+    assert (numbers["tokens_held"][""], numbers["token_refresh"]["app_refused"]) == (1, 1)
+
+
+def test_an_organisation_that_is_to_wait_is_counted(many: Many, clock: Clock) -> None:
+    with many.host.app.app_context(), write_transaction(many.session):
+        many.session.add(Tenant(id="contoso", held_until=clock() + timedelta(hours=1)))
+    assert one(many.host, "tenants_held") == 1
 
 
 @pytest.mark.parametrize(("value", "told"), [("1", 1), ("0", 0)])
@@ -245,4 +278,4 @@ def test_any_number_of_mailboxes_takes_as_many_statements(many: Many) -> None:
     rows = [{"kind": "user", "address": f"{n}@x.example", "created_at": now, "next_due_at": now} for n in range(300)]
     with many.host.app.app_context(), write_transaction(many.session):
         many.session.execute(insert(Mailbox), rows)
-    assert (statements(), few <= 5) == (few, True)
+    assert (statements(), few <= 7) == (few, True)
