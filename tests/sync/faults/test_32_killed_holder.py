@@ -20,7 +20,7 @@ from tests.sync.world import World
 LEASE, TICK = 90, 30  # seconds
 SHORT_LEASE = 2
 # commits of a tick that reads a new mailbox; a test below says when there are more
-COMMITS = 45
+COMMITS = 30
 
 _processes = multiprocessing.get_context("forkserver")
 
@@ -57,6 +57,7 @@ def _kill(world: World, kind: Kind, number: int) -> None:
         _tick(world)
     except Crash:
         world.hooks.revive()
+    world.hooks.begin()
 
 
 def _is_made_good(world: World) -> bool:
