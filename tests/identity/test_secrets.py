@@ -96,7 +96,7 @@ def test_nothing_secret_is_readable_in_the_database_file(journey: Journey, tmp_p
 def test_nothing_secret_is_logged_even_for_debugging(journey: Journey, caplog: pytest.LogCaptureFixture) -> None:
     records = caplog.get_records("setup")
     names = {record.name for record in records}
-    assert {"urllib3.connectionpool", "flask_ms365.sync.runner", "sqlalchemy.engine.Engine"} <= names
+    assert {"urllib3.connectionpool", "flask_ms365.sync.outcome", "sqlalchemy.engine.Engine"} <= names
     logged = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in records if not _is_of_a_browser(record))
     assert journey.leaks_in(logged) == []
 
