@@ -39,7 +39,15 @@ def keys_file(host: Host) -> Path:
     return Path(host.app.instance_path, "keys")
 
 
-def start(host: Host, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+class Process(subprocess.Popen[str]):
+    """Ends with the block, also where a test fails in it."""
+
+    def __exit__(self, *exc_info: Any) -> None:
+        self.kill()
+        super().__exit__(*exc_info)
+
+
+def start(host: Host, *arguments: str, **options: Any) -> Process:
     """Start ``flask ms365 ...``; ``options`` are those of :class:`subprocess.Popen`."""
     keys_file(host).parent.mkdir(exist_ok=True)
     if not keys_file(host).exists():
@@ -54,4 +62,4 @@ def start(host: Host, *arguments: str, **options: Any) -> subprocess.Popen[str]:
         environment["DATABASE"] = str(host.app.config["SQLALCHEMY_DATABASE_URI"])
     command = [sys.executable, "-m", "flask", "--app", "tests.jobs.worker_app", "ms365", *arguments]
     given = {"stdout": subprocess.PIPE, "text": True, **options}
-    return subprocess.Popen(command, env=environment, cwd=ROOT, **given)
+    return Process(command, env=environment, cwd=ROOT, **given)
