@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from flask_sqlalchemy import SQLAlchemy
@@ -14,11 +16,15 @@ from flask_ms365.simulator import App, Simulator
 from flask_ms365.sync.report import Result, RunReport
 from tests.conftest import Clock, HostFactory, configure
 from tests.services import own_database
+from tests.sync.claiming_worker import claim_all
 from tests.sync.conftest import empty
+from tests.sync.killed_worker import Place
 from tests.sync.many import Many, deltas
 
 LIVE, LONG = 10, 5
 HOUR = "3600"
+
+_processes = multiprocessing.get_context("forkserver")
 
 
 @pytest.fixture(
@@ -105,6 +111,29 @@ def test_looks_do_not_count(many: Many) -> None:
     deliver_all(many, LIVE + 1)
     write(many, *range(1, LIVE + 1), lease_owner="a look", lease_expires_at=later())
     assert len(ran(many)) == 1
+
+
+@pytest.mark.slow
+def test_several_processes_together_do_not_exceed_it(many: Many) -> None:
+    many.add(30)
+    place = Place(
+        instance=many.host.app.instance_path,
+        database=many.host.app.config["SQLALCHEMY_DATABASE_URI"],
+        url=many.simulator.url,
+        key=many.host.app.config["MS365_ENCRYPTION_KEYS"],
+    )
+    pipes = [_start(place, many.simulator.tenant_id, 30) for _ in range(3)]
+    assert [pipe.recv() for pipe in pipes] == ["ready"] * 3
+    for pipe in pipes:
+        pipe.send("go")
+    assert sum(pipe.recv() for pipe in pipes) == LIVE
+
+
+def _start(place: Place, tenant: str, count: int) -> Any:
+    ours, theirs = _processes.Pipe()
+    _processes.Process(target=claim_all, args=(place, theirs, tenant, count)).start()
+    theirs.close()
+    return ours
 
 
 def test_long_readings_leave_room_for_new_mail(many: Many) -> None:
