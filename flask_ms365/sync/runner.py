@@ -6,8 +6,6 @@ This is the job boundary. Any engine may call it late, twice or in parallel; the
 from __future__ import annotations
 
 import logging
-import random
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -32,11 +30,11 @@ from flask_ms365.sync.changes import Handler
 from flask_ms365.sync.lease import DISCONNECTED, Lease, Owners, claim, release, shared_now
 from flask_ms365.sync.mailbox_client import MailboxClients
 from flask_ms365.sync.outcome import log_run, note_trouble, outcome, sync_run
-from flask_ms365.sync.poll import AT_ONCE, FOLDERS_AGE, Look, Poll, jittered
+from flask_ms365.sync.poll import FOLDERS_AGE, Poll, jittered
 from flask_ms365.sync.report import Result, RunReport, TickReport
-from flask_ms365.sync.side_by_side import side_by_side
 from flask_ms365.sync.since import since_of
 from flask_ms365.sync.tenants import Place, Tenants
+from flask_ms365.sync.tick import Tick
 from flask_ms365.sync.toggle import Toggle
 from flask_ms365.sync.turn import endless, turn
 from flask_ms365.tally import Tally
@@ -49,9 +47,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_A_WHILE = 30.0  # seconds that a tick goes on while something is due; then it is the next one's
-# these had no run
-_REFUSED = (Result.TAKEN, Result.RESTING)
 _NO_PAGES: Mapping[int, Following] = MappingProxyType({})
 # so many failed runs, and the next one finds out over which message
 _CAREFUL_AFTER = 2
@@ -86,26 +81,9 @@ class Runner:
         if snapshot.missing_keys:  # told once a tick, not once a mailbox
             _log.error("locked", extra={"event": "locked", "missing_keys": snapshot.missing_keys})
             return TickReport(is_on=True)
-        poll, runs, has_more = self._poll(snapshot), list[RunReport](), True
-        until = time.monotonic() + _A_WHILE
-        while has_more and not self.is_stopping() and time.monotonic() < until:
-            ended, has_more = self._round(poll, at_once)
-            runs += ended
+        report = Tick(runner=self, poll=self._poll(snapshot), at_once=at_once).run()
         self._write_idle()
-        return TickReport(is_on=True, runs=runs, has_more=has_more)
-
-    def _round(self, poll: Poll, at_once: int) -> tuple[list[RunReport], bool]:
-        """Run new mail first, then a turn each of a few long readings; return the runs, and whether more is due."""
-        looks = poll.due()
-        random.shuffle(looks)  # two workers that tick together should not meet at every mailbox
-        idle = [self._idle(look) for look in looks if look.is_idle]
-        unlooked = poll.unlooked(at_once + 1)
-        busy = [look for look in looks if not look.is_idle] + unlooked[:at_once]
-        ended = side_by_side(self._run_after, busy, at_once=at_once, name="ms365-run")
-        runs = idle + [report for report in ended if report and report.result not in _REFUSED]
-        is_tried = any(not look.is_long for look in unlooked)  # then all others of its tenant may be due
-        is_full = len(looks) == AT_ONCE or len(unlooked) > at_once or is_tried
-        return runs, any(report.has_more for report in runs) or (is_full and bool(runs))
+        return report
 
     def let_go(self) -> None:
         """Give back at once every mailbox that this process holds: it has to end, whatever it waits for.
@@ -127,19 +105,6 @@ class Runner:
             owners=self._owners,
             tenants=self._tenants(settings),
         )
-
-    def _idle(self, look: Look) -> RunReport:
-        report = RunReport(mailbox_id=look.mailbox_id, address=look.address)
-        self.tally.add("sync_runs", str(Result.DONE))
-        signals.run_finished.send(self.app, report=report)
-        return report
-
-    def _run_after(self, look: Look) -> RunReport | None:
-        """Run a mailbox where a look met something new, unless another worker has it by now."""
-        if self.is_stopping():
-            return None
-        with self.app.app_context():
-            return self.run(look.mailbox_id, only_due=True, is_turn=True, is_long=look.is_long, pages=look.pages)
 
     def run(
         self,

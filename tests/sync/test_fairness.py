@@ -107,7 +107,7 @@ def test_a_turn_ends_with_its_time(many: Many, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_tick_ends_with_its_time_and_says_that_there_is_more(many: Many, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flask_ms365.sync.runner._A_WHILE", 0.1)
+    monkeypatch.setattr("flask_ms365.sync.tick._A_WHILE", 0.1)
     (box,) = many.add(1)
     deliver(box, 2 * PAGES)
 
