@@ -234,7 +234,7 @@ class Runner:
     def _finish(self, lease: Lease, report: RunReport, started_at: datetime, interval: timedelta) -> None:
         with write_transaction(self.session):
             now = shared_now(self.session, self.clock())
-            fail_count = self._fail_count(lease.mailbox_id)
+            fail_count = self._fail_count(lease.mailbox_id, is_locked=True)
             told = outcome(report, now=now, finished_at=self.clock(), fail_count=fail_count or 0, interval=interval)
             if not release(self.session, lease, **told):
                 report.result = Result.TAKEN
@@ -276,9 +276,13 @@ class Runner:
     def _lease_seconds(self) -> int:
         return int(self.app.config["MS365_LEASE_SECONDS"])
 
-    def _fail_count(self, mailbox_id: int) -> int | None:
-        """Return how many runs failed since the last good one; None where the mailbox is gone."""
-        return self.session.scalar(select(Mailbox.fail_count).where(Mailbox.id == mailbox_id))
+    def _fail_count(self, mailbox_id: int, *, is_locked: bool = False) -> int | None:
+        """Return how many runs failed since the last good one; None where the mailbox is gone.
+
+        With ``is_locked`` nobody deletes it until the transaction ends.
+        """
+        count = select(Mailbox.fail_count).where(Mailbox.id == mailbox_id)
+        return self.session.scalar(count.with_for_update() if is_locked else count)
 
     def _address(self, mailbox_id: int) -> str:
         return self.session.scalar(select(Mailbox.address).where(Mailbox.id == mailbox_id)) or ""
