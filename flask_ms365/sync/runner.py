@@ -121,7 +121,7 @@ class Runner:
         read.
         """
         report = RunReport(mailbox_id=mailbox_id, address=self._address(mailbox_id))
-        snapshot = self.settings.read()
+        snapshot = self._read_settings()
         if not snapshot.is_sync_on:
             report.result = Result.SWITCHED_OFF
             return report
@@ -144,12 +144,18 @@ class Runner:
 
     def beat(self) -> Snapshot:
         """Write down who ticks, since silence is told on the pages; do what is due with time; return the settings."""
-        snapshot = self.settings.read()
+        snapshot = self._read_settings()
         interval = timedelta(minutes=snapshot.number("sync_interval"))
         with write_transaction(self.session):
             beat(self.session, engine=self.engine(), at=self.clock(), interval=interval)
         for chore in self.chores:
             chore(snapshot)
+        return snapshot
+
+    def _read_settings(self) -> Snapshot:
+        """Return the settings apart from the session: after each commit it would read each row anew."""
+        snapshot = self.settings.read()
+        self.session.expunge_all()
         return snapshot
 
     def _claim(self, mailbox_id: int, owner: str, place: Place, *, only_due: bool) -> Lease | None:
