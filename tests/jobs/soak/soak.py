@@ -28,7 +28,7 @@ from tests.sync.world import KEPT
 
 WORKERS = 6
 LEASE = 1  # seconds
-_A_MOMENT = 0.5  # seconds between two blows, on average
+_A_MOMENT = 1.0  # seconds between two blows, on average
 _AT_MOST = 10  # syncs of a mailbox until nothing changes any more
 _STORED = (
     select(Message.graph_id, Folder.graph_id, Message.subject, Message.is_read)
@@ -151,7 +151,7 @@ class Soak:
 
     def _let_time_go_by(self, ended: threading.Event) -> None:
         """Make all mailboxes due every moment, as minutes would."""
-        while not ended.wait(0.3):
+        while not ended.wait(0.5):
             with suppress(OperationalError), self.host.app.app_context():
                 self._make_due()
 

@@ -17,6 +17,12 @@ from tests.sync.conftest import Synced
 
 # for what does not depend on the database
 on_sqlite = pytest.mark.parametrize("synced", ["sqlite"], indirect=True)
+# for what only a server does
+on_servers = pytest.mark.parametrize(
+    "synced",
+    [pytest.param(name, marks=pytest.mark.service) for name in ("postgresql", "mariadb")],
+    indirect=True,
+)
 
 TREE = r"/mailFolders/delta$"
 

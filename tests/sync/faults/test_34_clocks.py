@@ -17,13 +17,8 @@ from flask_ms365.models import Mailbox
 from flask_ms365.sync.report import Result, RunReport
 from tests.conftest import Clock, Host, new_host
 from tests.sync.conftest import Synced
-from tests.sync.faults.conftest import deliver, on_sqlite
+from tests.sync.faults.conftest import deliver, on_servers, on_sqlite
 
-on_servers = pytest.mark.parametrize(
-    "synced",
-    [pytest.param(name, marks=pytest.mark.service) for name in ("postgresql", "mariadb")],
-    indirect=True,
-)
 fast_and_slow = pytest.mark.parametrize("minutes", [10, -10], ids=["fast", "slow"])
 
 

@@ -17,7 +17,7 @@ from flask_ms365.sync.report import Result
 from tests.conftest import Clock
 from tests.services import need
 from tests.sync.conftest import Synced
-from tests.sync.faults.conftest import between_pages, deliver, in_mid_sync, on_sqlite, set_aside
+from tests.sync.faults.conftest import between_pages, deliver, in_mid_sync, on_servers, on_sqlite, set_aside
 
 MESSAGES = 8
 
@@ -87,11 +87,6 @@ def test_a_disk_that_is_full(synced: Synced, clock: Clock) -> None:
     assert _is_made_good(synced, clock)
 
 
-on_servers = pytest.mark.parametrize(
-    "synced",
-    [pytest.param(name, marks=pytest.mark.service) for name in ("postgresql", "mariadb")],
-    indirect=True,
-)
 # of every connection to the test's database but the one that asks
 _OTHERS = {
     "postgresql": "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",

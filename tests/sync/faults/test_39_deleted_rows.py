@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, event, func, select, update
 from sqlalchemy.orm import Session
 
 from flask_ms365.models import Connection, Folder, Mailbox, Message, Setting, SettingsVersion, SyncRun
 from flask_ms365.sync.report import Result
 from tests.sync.conftest import Synced
-from tests.sync.faults.conftest import between_pages, deliver, on_sqlite
-
-pytestmark = on_sqlite
+from tests.sync.faults.conftest import between_pages, deliver, on_servers, on_sqlite
 
 
 def _elsewhere(synced: Synced, *statements: Any) -> Callable[[], None]:
@@ -46,17 +44,19 @@ def _in_mid_request(synced: Synced, act: Callable[[], None]) -> Result:
         return run.result(timeout=30).result
 
 
-_MAILBOX = (delete(Message), delete(Folder), delete(SyncRun), delete(Mailbox))
+_MAILBOX = (update(Folder).values(parent_id=None), delete(Message), delete(Folder), delete(SyncRun), delete(Mailbox))
 
 
+@on_sqlite
 def test_a_mailbox_that_is_deleted_between_two_pages(synced: Synced) -> None:
     deliver(synced, 8)
-    between_pages(synced, _elsewhere(synced, update(Folder).values(parent_id=None), *_MAILBOX))
+    between_pages(synced, _elsewhere(synced, *_MAILBOX))
 
     assert synced.run().result is Result.TAKEN
     assert (_count(synced, Mailbox), _count(synced, Message), _count(synced, SyncRun)) == (0, 0, 0)
 
 
+@on_sqlite
 def test_a_mailbox_that_is_deleted_while_microsoft_is_asked(synced: Synced) -> None:
     deliver(synced, 8)
 
@@ -64,6 +64,7 @@ def test_a_mailbox_that_is_deleted_while_microsoft_is_asked(synced: Synced) -> N
     assert (_count(synced, Mailbox), _count(synced, Folder)) == (0, 0)
 
 
+@on_sqlite
 def test_a_mailbox_that_is_disconnected_with_its_mail_in_mid_sync(synced: Synced) -> None:
     deliver(synced, 8)
     disconnect = synced.host.app.extensions["ms365.state"].disconnect
@@ -78,6 +79,7 @@ def test_a_mailbox_that_is_disconnected_with_its_mail_in_mid_sync(synced: Synced
     assert (_count(synced, Mailbox), _count(synced, Message)) == (0, 0)
 
 
+@on_sqlite
 def test_settings_that_are_deleted_switch_the_sync_off(synced: Synced) -> None:
     deliver(synced, 8)
     between_pages(synced, _elsewhere(synced, delete(Setting), delete(SettingsVersion)))
@@ -86,6 +88,7 @@ def test_settings_that_are_deleted_switch_the_sync_off(synced: Synced) -> None:
     assert _count(synced, Message) == 2
 
 
+@on_sqlite
 def test_without_its_connection_a_run_ends_with_the_token_it_has_and_no_other_begins(synced: Synced) -> None:
     deliver(synced, 8)
     gone = (update(Mailbox).values(connection_id=None), delete(Connection))
@@ -95,9 +98,31 @@ def test_without_its_connection_a_run_ends_with_the_token_it_has_and_no_other_be
     assert synced.run().result is Result.SIGN_IN_NEEDED
 
 
+@on_sqlite
 def test_the_owner_who_is_no_user_of_the_host_any_more_breaks_nothing(synced: Synced) -> None:
     deliver(synced, 8)
     between_pages(synced, _elsewhere(synced, update(Mailbox).values(owner_id="nobody")))
 
     assert synced.run().result is Result.DONE
     assert synced.differences() == []
+
+
+@on_servers
+def test_a_mailbox_that_is_deleted_just_as_its_run_is_written_down(synced: Synced) -> None:
+    """The account of the run must not refer to what is gone by then: that would end the tick for all."""
+    with synced.host.app.app_context():
+        engine = synced.session.get_bind()
+    delete_mailbox = _elsewhere(synced, *_MAILBOX)
+    with ThreadPoolExecutor(1) as pool:
+        deleting = []
+
+        def meanwhile(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            if statement.startswith("UPDATE ms365_mailbox SET") and "last_success_at" in statement:
+                deleting.append(pool.submit(delete_mailbox))
+                wait(deleting, timeout=0.5)
+
+        event.listen(engine, "before_cursor_execute", meanwhile)
+        synced.run()
+        event.remove(engine, "before_cursor_execute", meanwhile)
+        deleting[0].result(timeout=30)
+    assert _count(synced, Mailbox) == 0
