@@ -34,7 +34,7 @@ from tests.visitor import sign_in_at_microsoft
 KEPT = Table(
     "kept",
     MetaData(),
-    Column("message_id", Integer),
+    Column("message_id", Integer, index=True),
     Column("folder_id", Integer),
     Column("subject", Text),
     Column("is_read", Boolean),
