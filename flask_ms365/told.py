@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from flask_ms365.models import Told, write_transaction
@@ -17,12 +18,12 @@ def is_told(session: AnySession, subject: str, *, user_id: str = "") -> bool:
 
 def tell(session: AnySession, subject: str, *, at: datetime, user_id: str = "") -> bool:
     """Write down that ``user_id`` knows of ``subject``; False where that was written before, by any process."""
-    with write_transaction(session):
-        if is_told(session, subject, user_id=user_id):
-            return False
-        try:
-            with session.begin_nested():
-                session.add(Told(subject=subject, user_id=user_id, at=at))
-        except IntegrityError:  # another process was first
-            return False
+    if is_told(session, subject, user_id=user_id):
+        return False
+    try:
+        # nothing was read in this transaction: MariaDB refuses what collides with an older reading in its own way
+        with write_transaction(session):
+            session.execute(insert(Told).values(subject=subject, user_id=user_id, at=at))
+    except IntegrityError:  # another process was first
+        return False
     return True

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, String, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flask_ms365.crypto import Sealed
 from flask_ms365.models.base import AnySession, Base
+from flask_ms365.models.upsert import upsert
 
 
 class Setting(Base):
@@ -43,17 +43,11 @@ class SettingsVersion(Base):
 
 def lock_version(session: AnySession) -> SettingsVersion:
     """Within a transaction: return the one row, which all saves meet at, and keep others waiting until it ends."""
-    only = select(SettingsVersion).where(SettingsVersion.id == 1)
-    row = session.scalar(only.with_for_update(), execution_options={"populate_existing": True})
-    if row is not None:
-        return row
-    try:
-        with session.begin_nested():
-            row = SettingsVersion(id=1, version=0, key_canaries={})
-            session.add(row)
-    except IntegrityError:  # of two first saves at the same instant one finds the other's
-        return lock_version(session)
-    return row
+    first: dict[str, Any] = {"id": 1, "version": 0, "key_canaries": {}}
+    # it locks the row that is there; to look for one that is not, and then insert it, is a deadlock in MariaDB
+    table: Any = SettingsVersion.__table__
+    upsert(session, table, [first], lambda _: {"version": table.c.version})
+    return session.scalars(select(SettingsVersion), execution_options={"populate_existing": True}).one()
 
 
 class SettingsDraft(Base):
