@@ -44,7 +44,7 @@ def start_with_first_request(app: Flask, state: State) -> None:
 
 
 def _follow_toggle(state: State) -> None:
-    """Tell the engine what the toggle says, unless it knows. Off and without a mailbox, nothing needs an engine."""
-    is_on = state.settings.read().is_sync_on
-    if state.told_engine is not is_on and (is_on or state.session.scalar(select(Mailbox.id).limit(1))):
+    """Tell the engine what the toggle says, unless it knows. Off and without a mailbox, nothing needs to begin."""
+    is_on, told = state.settings.read().is_sync_on, state.told_engine
+    if told is not is_on and (is_on or told or state.session.scalar(select(Mailbox.id).limit(1))):
         state.reconcile_job(is_on)

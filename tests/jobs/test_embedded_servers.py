@@ -14,7 +14,7 @@ from tests.jobs.cluster import Cluster, cluster_of, host_over
 from tests.jobs.web_server import read_each_letter_once, served
 from tests.services import missing
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 FLASK = ("flask", "--app", "web:create_app", "--debug", "run", "--reload", "--port", "{port}")
 UWSGI = ("uwsgi", "--http-socket", "127.0.0.1:{port}", "--module", "tests.jobs.web_node:create_app()")

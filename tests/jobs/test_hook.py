@@ -155,6 +155,54 @@ def test_a_process_that_starts_with_the_toggle_off_registers_nothing(
     assert hook.calls == []
 
 
+@pytest.fixture
+def _looks_with_each_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a process look at the toggle with each request, and not with one in half a minute."""
+    monkeypatch.setattr("flask_ms365.jobs.start.TICK", timedelta(0))
+
+
+@pytest.mark.usefixtures("_looks_with_each_request")
+def test_a_process_follows_the_toggle_of_another_one(hooked: Host, make_host: HostFactory) -> None:
+    hook = RecordingHook()
+    other = make_host(options={"job_hook": hook})
+    for is_on in (True, False, True):
+        toggle(hooked, is_on)
+        other.visitor().get("/")
+        other.visitor().get("/")
+    assert hook.calls == ["register", "unregister", "register"]
+
+
+def test_a_process_that_starts_with_mailboxes_and_the_toggle_off_says_so(
+    connected: Host, make_host: HostFactory
+) -> None:
+    toggle(connected, False)
+    hook = RecordingHook()
+    make_host(options={"job_hook": hook}).visitor().get("/")
+    assert hook.calls == ["unregister"]
+
+
+@pytest.mark.usefixtures("_looks_with_each_request")
+def test_a_scheduler_that_was_out_of_order_is_asked_again(hooked: Host, make_host: HostFactory) -> None:
+    hook = RecordingHook()
+    hook.is_broken = True
+    other = make_host(options={"job_hook": hook})
+    other.visitor().get("/")
+    hook.is_broken = False
+    other.visitor().get("/")
+    other.visitor().get("/")
+    assert hook.calls == ["register", "register"]
+    assert "did not take the change" not in other.visitor().get("/ms365/settings").text
+
+
+def test_a_process_looks_at_the_toggle_once_in_a_while(hooked: Host, make_host: HostFactory) -> None:
+    hook = RecordingHook()
+    hook.is_broken = True
+    other = make_host(options={"job_hook": hook})
+    for _ in range(3):
+        other.visitor().get("/")
+    assert hook.calls == ["register"]
+
+
 def named(name: object) -> Flask:
     app = Flask("named")
     app.config["MS365_JOB_HOOK"] = name
