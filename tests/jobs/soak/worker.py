@@ -43,7 +43,7 @@ def tick_until_killed(place: Place, pipe: Connection, *, is_fenced: bool) -> Non
     def tell(_sender: object, report: RunReport) -> None:
         if report.result is Result.TAKEN:
             pipe.send("fenced off")
-        elif report.result is not Result.DONE:
+        elif report.result not in (Result.DONE, Result.UNDER_WAY):
             pipe.send(f"{report.result}: {report.error}")
 
     signals.run_finished.connect(tell, app)
