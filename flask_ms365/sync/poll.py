@@ -115,6 +115,8 @@ class Poll:
     lease_seconds: int
     owners: Owners
     tenants: Tenants
+    # the tenants whose mailboxes rest, and until when
+    _held: Mapping[str, datetime] | None = field(default=None, init=False, repr=False)
 
     def due(self) -> list[Look]:
         """Look at mailboxes that are due and free, as many as a statement takes; write the idle ones as done."""
@@ -124,19 +126,20 @@ class Poll:
     def unlooked(self, limit: int) -> list[Look]:
         """Return what has a turn without a look: long readings, and a mailbox of each tenant that is to be tried."""
         now = shared_now(self.session, self.clock())
-        held, ready = self.tenants.held(now)
+        held = self._read_held()
         long = due_long(self.session, now, limit=limit, where=self._apart_from(held))
         if long and (full := self.tenants.full(now)):
             long = due_long(self.session, now, limit=limit, where=self._apart_from([*held, *full]))
-        tried = [due_first(self.session, now, where=self.tenants.have([tenant])) for tenant in ready]
+        tried = [
+            due_first(self.session, now, where=self.tenants.have([tenant])) for tenant in held if held[tenant] <= now
+        ]
         self.session.commit()
         looks = [Look(mailbox_id=mailbox_id) for mailbox_id in tried if mailbox_id is not None]
         return looks + [Look(mailbox_id=mailbox_id, is_long=True) for mailbox_id in long]
 
     def _due(self, owner: str) -> list[Look]:
         now = shared_now(self.session, self.clock())
-        held, _ = self.tenants.held(now)
-        where = [IS_SHORT, *self._apart_from(held)]
+        where = [IS_SHORT, *self._apart_from(self._read_held())]
         claimed = claim_due(self.session, owner=owner, seconds=self.lease_seconds, now=now, limit=AT_ONCE, where=where)
         if not claimed:
             return []
@@ -146,6 +149,15 @@ class Poll:
         finally:
             self._let_go(owner, claimed, [look for look in looks if look.is_idle], now + jittered(self.interval))
         return looks
+
+    def forget_held(self) -> None:
+        """Read anew which tenants are held: what ran meanwhile may have changed it."""
+        self._held = None
+
+    def _read_held(self) -> Mapping[str, datetime]:
+        if self._held is None:
+            self._held = self.tenants.held()
+        return self._held
 
     def _apart_from(self, tenants: Collection[str]) -> list[ColumnElement[bool]]:
         return [not_(self.tenants.have(tenants))] if tenants else []

@@ -57,13 +57,10 @@ class Tenants:
         limit = LONG_AT_ONCE if is_long else AT_ONCE
         return Place(session=self.session, tenant=name, limit=limit, was_well=not fail_count)
 
-    def held(self, now: datetime) -> tuple[list[str], list[str]]:
-        """Return the tenants whose mailboxes rest, and those of them for which one may try."""
-        rows = self.session.execute(
-            select(_tenants.c.id, _tenants.c.held_until).where(_tenants.c.held_until.is_not(None))
-        )
-        held = {row.id: row.held_until for row in rows}
-        return list(held), [name for name, until in held.items() if until <= now]
+    def held(self) -> dict[str, datetime]:
+        """Return the tenants whose mailboxes rest, and until when: from then on one may try."""
+        held = select(_tenants.c.id, _tenants.c.held_until).where(_tenants.c.held_until.is_not(None))
+        return {row.id: row.held_until for row in self.session.execute(held)}
 
     def full(self, now: datetime) -> list[str]:
         """Return the tenants that have no room for one more long reading."""

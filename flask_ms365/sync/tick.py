@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from flask_ms365.sync.runner import Runner
 
 _A_WHILE = 30.0  # seconds, and what is left is the next tick's
+_LOOKS = 5  # of 500 mailboxes each, before long readings have their turns
 # these had no run
 _REFUSED = (Result.TAKEN, Result.RESTING)
 
@@ -31,19 +33,27 @@ class Tick:
     def run(self) -> TickReport:
         """Go on while something is due."""
         runs, has_more, until = list[RunReport](), True, time.monotonic() + _A_WHILE
-        while has_more and not self.runner.is_stopping() and time.monotonic() < until:
-            ended, has_more = self._round()
+        for number in itertools.count(1):
+            if not has_more or self.runner.is_stopping() or time.monotonic() >= until:
+                break
+            ended, has_more = self._round(number)
             runs += ended
         return TickReport(is_on=True, runs=runs, has_more=has_more)
 
-    def _round(self) -> tuple[list[RunReport], bool]:
-        """Run new mail first, then a turn each of a few long readings; return the runs, and whether more is due."""
+    def _round(self, number: int) -> tuple[list[RunReport], bool]:
+        """Run new mail first, then a turn each of a few long readings; return the runs, and whether more is due.
+
+        Where much new mail waits, long readings have their turns now and then: it takes a while to find them behind it.
+        """
         looks = self.poll.due()
         random.shuffle(looks)  # two workers that tick together should not meet at every mailbox
         idle = [self._idle(look) for look in looks if look.is_idle]
-        unlooked = self.poll.unlooked(self.at_once + 1)
+        is_time = len(looks) < AT_ONCE or number % _LOOKS == 0
+        unlooked = self.poll.unlooked(self.at_once + 1) if is_time else []
         busy = [look for look in looks if not look.is_idle] + unlooked[: self.at_once]
         ended = side_by_side(self._run_after, busy, at_once=self.at_once, name="ms365-run")
+        if busy:
+            self.poll.forget_held()
         runs = idle + [report for report in ended if report and report.result not in _REFUSED]
         is_tried = any(not look.is_long for look in unlooked)  # then all others of its tenant may be due
         is_full = len(looks) == AT_ONCE or len(unlooked) > self.at_once or is_tried
