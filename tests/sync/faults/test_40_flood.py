@@ -60,7 +60,7 @@ class Ends:
 
 
 def test_each_small_mailbox_is_read_before_the_big_one_has_its_next_turn(many: Many) -> None:
-    big = flood(many, pages=70, page_size=1)
+    big = flood(many, pages=45, page_size=1)
     ends = Ends(many, big)
     with run_finished.connected_to(ends):
         many.tick()
