@@ -51,7 +51,8 @@ class Cost:
         return Cost(**{name: value * factor for name, value in vars(self).items()})
 
     def __sub__(self, other: Cost) -> Cost:
-        return self + other * -1
+        """Return what it takes more; less than nothing is chance."""
+        return Cost(**{name: max(value - getattr(other, name), 0) for name, value in vars(self).items()})
 
 
 @dataclass(frozen=True, kw_only=True)
