@@ -24,7 +24,6 @@ from flask_ms365.errors import TokenError
 from flask_ms365.identity.app_tokens import AppTokens
 from flask_ms365.identity.circuit import Circuits
 from flask_ms365.identity.host_sign_in import HostSignIn, SignInHandler
-from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.sign_in import SignIn
 from flask_ms365.identity.tokens import Tokens
 from flask_ms365.jobs.hook import JOB_ID, TICK, EmailSyncJob, JobHook, hook_from_config
@@ -96,8 +95,7 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
     )
     settings.deployment.check()
 
-    def registration() -> AppRegistration:
-        return app_registration(settings, app.config)
+    registration = partial(app_registration, settings, app.config)
 
     tally = Tally()
     circuits = Circuits(session=session, clock=clock, opened=partial(_tell_refusal, app), tally=tally)

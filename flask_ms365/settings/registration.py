@@ -22,9 +22,14 @@ from flask_ms365.words import Words
 Clock = Callable[[], datetime]
 
 
-def app_registration(settings: Settings, config: Mapping[str, Any]) -> AppRegistration:
-    """Return the registration as the settings are now; raise :exc:`NotConfigured` or an EncryptionError."""
-    snapshot, clock = settings.read(), settings.clock
+def app_registration(
+    settings: Settings, config: Mapping[str, Any], snapshot: Snapshot | None = None
+) -> AppRegistration:
+    """Return the registration as ``snapshot`` has it, or as the settings are now.
+
+    Raise :exc:`NotConfigured` or an EncryptionError.
+    """
+    snapshot, clock = snapshot or settings.read(), settings.clock
     snapshot.refuse_if_locked()
     registration, key = registration_of(snapshot, config, clock), snapshot.credential_key
     row, previous = snapshot.stored(key), snapshot.previous(key)

@@ -34,7 +34,8 @@ class MailboxClients:
     session: AnySession
     tokens: Tokens
     app_tokens: AppTokens
-    registration: Callable[[], AppRegistration]
+    # as the settings are now, or as a snapshot of them has it
+    registration: Callable[..., AppRegistration]
     clock: Callable[[], datetime]
     tally: Tally
     # origin -> its connections

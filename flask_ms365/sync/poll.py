@@ -106,6 +106,8 @@ class Poll:
 
     session: AnySession
     clients: MailboxClients
+    # as the settings were when the tick began
+    registration: Callable[[], AppRegistration]
     clock: Callable[[], datetime]
     # from when on mail is wanted
     since: datetime | None
@@ -181,7 +183,7 @@ class Poll:
     def _registration(self) -> AppRegistration | None:
         """The app, as the settings were at the first look; None where they are not good enough to ask for anything."""
         try:
-            return self.clients.registration()
+            return self.registration()
         except MS365Error:
             return None
         finally:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -97,6 +98,7 @@ class Runner:
         return Poll(
             session=self.session,
             clients=self.clients,
+            registration=partial(self.clients.registration, settings),
             clock=self.clock,
             since=self._since(settings),
             lacks_contents=self.missing.lacking(settings),

@@ -157,7 +157,8 @@ def throttle(many: Many, **headers: str) -> None:
 
 def held_until(many: Many) -> datetime | None:
     with many.host.app.app_context():
-        return many.session.scalar(select(Tenant.held_until))
+        until: datetime | None = many.session.scalar(select(Tenant.held_until))
+        return until
 
 
 def make_due(many: Many) -> None:
