@@ -24,6 +24,7 @@ from flask_ms365.errors import TokenError
 from flask_ms365.identity.app_tokens import AppTokens
 from flask_ms365.identity.circuit import Circuits
 from flask_ms365.identity.host_sign_in import HostSignIn, SignInHandler
+from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.sign_in import SignIn
 from flask_ms365.identity.tokens import Tokens
 from flask_ms365.jobs.hook import JOB_ID, TICK, EmailSyncJob, JobHook, hook_from_config
@@ -43,6 +44,7 @@ from flask_ms365.settings.drafts import Drafts
 from flask_ms365.settings.registration import allowed_accounts, app_registration
 from flask_ms365.settings.reminder import Reminder
 from flask_ms365.settings.service import Settings
+from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.state import State, current_state
 from flask_ms365.sync.changes import Handler
 from flask_ms365.sync.mailbox_client import MailboxClients
@@ -95,7 +97,8 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
     )
     settings.deployment.check()
 
-    registration = partial(app_registration, settings, app.config)
+    def registration(snapshot: Snapshot | None = None) -> AppRegistration:  # no partial: its repr would tell the config
+        return app_registration(settings, app.config, snapshot)
 
     tally = Tally()
     circuits = Circuits(session=session, clock=clock, opened=partial(_tell_refusal, app), tally=tally)
