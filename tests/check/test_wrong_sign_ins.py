@@ -101,5 +101,5 @@ def test_a_sign_in_tells_it_and_the_check_does_not_claim_to_know(desk: Desk, wro
     page, is_here = sign_in(desk, wrong.action)
     assert (is_here, wrong.says in page) == (wrong.is_told_here, True), page
     found = states(look(desk.host))
-    unproved = {name: found.pop(name) for name in ("redirect_uri", "permissions", "mailbox", "worker")}
+    unproved = {name: found.pop(name) for name in ("redirect_uri", "permissions", "mailbox", "worker", "overdue")}
     assert (set(unproved.values()), set(found.values())) == ({"not_checked"}, {"passed"})
