@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from flask_ms365 import signals
 from flask_ms365.errors import (
@@ -240,6 +241,17 @@ class Runner:
         )
 
     def _finish(self, lease: Lease, report: RunReport, started_at: datetime, interval: timedelta) -> None:
+        try:
+            run_id = self._write_end(lease, report, started_at, interval)
+        except OperationalError:  # a deadlock with whoever deletes the mailbox: MariaDB asks to try once more
+            run_id = self._write_end(lease, report, started_at, interval)
+        log_run(report, lease, run_id=run_id, seconds=(self.clock() - started_at).total_seconds())
+        if report.result is Result.SIGN_IN_NEEDED:
+            signals.reconnect_needed.send(self.app, mailbox_id=lease.mailbox_id, code=report.error_code)
+        signals.run_finished.send(self.app, report=report)
+
+    def _write_end(self, lease: Lease, report: RunReport, started_at: datetime, interval: timedelta) -> int | None:
+        """Let go and write down how it went; return the row id of the run, where it is kept."""
         with write_transaction(self.session):
             now = shared_now(self.session, self.clock())
             fail_count = self._fail_count(lease.mailbox_id, is_locked=True)
@@ -250,10 +262,7 @@ class Runner:
             is_kept = fail_count is not None and not report.is_held
             run_id = self._keep_run(report, started_at) if is_kept else None
             self._write_tally(report)
-        log_run(report, lease, run_id=run_id, seconds=(self.clock() - started_at).total_seconds())
-        if report.result is Result.SIGN_IN_NEEDED:
-            signals.reconnect_needed.send(self.app, mailbox_id=lease.mailbox_id, code=report.error_code)
-        signals.run_finished.send(self.app, report=report)
+        return run_id
 
     def _keep_run(self, report: RunReport, started_at: datetime) -> int:
         run = sync_run(report, started_at, self.clock())
