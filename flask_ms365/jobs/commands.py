@@ -21,7 +21,6 @@ from flask_ms365.jobs.worker import tick_until
 from flask_ms365.models import Mailbox
 from flask_ms365.signals import run_finished
 from flask_ms365.state import State, current_state
-from flask_ms365.sync.changes import Change
 from flask_ms365.sync.lease import DISCONNECTED
 from flask_ms365.sync.report import Result, RunReport, TickReport
 from flask_ms365.sync.side_by_side import side_by_side
@@ -149,7 +148,7 @@ def _is_worth_a_line(report: RunReport) -> bool:
 
 
 def _line(report: RunReport) -> str:
-    counts = ", ".join(f"{report.changes[change]} {change}" for change in Change)
+    counts = ", ".join(f"{count} {change}" for change, count in report.counts.items())
     counts += f", {report.set_aside} set aside" if report.set_aside else ""
     # a terminal would obey what others may have put into their words
     return visible(f"{report.address}: {report.result} ({counts}){' ' + report.error if report.error else ''}")
@@ -165,5 +164,4 @@ def _report_json(report: RunReport) -> dict[str, Any]:
 
 
 def _counts(report: RunReport) -> dict[str, Any]:
-    counts = {change.value: report.changes[change] for change in Change}
-    return {"state": str(report.result), "pages": report.pages, **counts, "set_aside": report.set_aside}
+    return {"state": str(report.result), "pages": report.pages, **report.counts, "set_aside": report.set_aside}

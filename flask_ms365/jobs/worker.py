@@ -6,9 +6,8 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 
-from sqlalchemy.exc import StatementError
-
 from flask_ms365.jobs.until_told import UntilTold
+from flask_ms365.models.base import hide_parameters
 from flask_ms365.sync.report import TickReport
 
 _log = logging.getLogger(__name__)
@@ -27,7 +26,6 @@ def has_more(tick: Callable[[], object]) -> bool:
         report = tick()
         return isinstance(report, TickReport) and report.has_more
     except Exception as exc:  # a database that is away for a minute
-        if isinstance(exc, StatementError):
-            exc.hide_parameters = True  # links are among them
+        hide_parameters(exc)
         _log.exception("tick.failed", extra={"event": "tick.failed"})
         return False

@@ -26,9 +26,8 @@ _log = logging.getLogger(__name__)
 
 _FRESH = {"populate_existing": True}
 _LOOK_BACK = 200  # saves of single settings
-_HELD_VERSION = select(SettingsVersion.__table__.c.version).with_for_update(
-    read=True
-)  # made once: this goes with every page
+# made once: this goes with every page
+_HELD_VERSION = select(SettingsVersion.__table__.c.version).with_for_update(read=True)
 
 
 class Settings:

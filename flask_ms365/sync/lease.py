@@ -39,6 +39,7 @@ IS_SHORT = and_(
 )
 
 _SOON = (5.0, 15.0)  # seconds
+_FREE: dict[str, Any] = {"lease_owner": None, "lease_expires_at": None, "running_for": None}
 
 _NOW = {
     "postgresql": "SELECT clock_timestamp()",
@@ -213,8 +214,7 @@ def renew(session: AnySession, lease: Lease, now: datetime, **values: Any) -> No
 
 def release(session: AnySession, lease: Lease, **outcome: Any) -> bool:
     """Let go and write how it went; return False when the lease was lost and nothing was written."""
-    free = {"lease_owner": None, "lease_expires_at": None, "running_for": None}
-    return bool(rows_changed(session, _held(lease).values(**free, **outcome)))
+    return bool(rows_changed(session, _held(lease).values(**_FREE, **outcome)))
 
 
 def take_away(session: AnySession, mailbox_id: int, **values: Any) -> None:
@@ -229,8 +229,7 @@ def hurry(session: AnySession, mailbox_id: int, now: datetime) -> None:
 
 
 def _taken_away() -> dict[str, Any]:
-    free = {"lease_owner": None, "lease_expires_at": None, "running_for": None}
-    return {**free, "lease_epoch": Mailbox.lease_epoch + 1}
+    return {**_FREE, "lease_epoch": Mailbox.lease_epoch + 1}
 
 
 def _held(lease: Lease) -> Update:

@@ -22,7 +22,6 @@ from flask_ms365.errors import (
     Unavailable,
 )
 from flask_ms365.models import SyncRun
-from flask_ms365.sync.changes import Change
 from flask_ms365.sync.lease import Lease
 from flask_ms365.sync.report import Result, RunReport
 from flask_ms365.waiting import backoff
@@ -78,7 +77,6 @@ def outcome(
 
 def sync_run(report: RunReport, started_at: datetime, finished_at: datetime) -> SyncRun:
     """Return the row of a run."""
-    counts = {change.value: report.changes[change] for change in Change}
     return SyncRun(
         mailbox_id=report.mailbox_id,
         started_at=started_at,
@@ -86,7 +84,7 @@ def sync_run(report: RunReport, started_at: datetime, finished_at: datetime) -> 
         result=str(report.result),
         pages=report.pages,
         error=report.error or None,
-        **counts,
+        **report.counts,
     )
 
 
@@ -96,7 +94,7 @@ def log_run(report: RunReport, lease: Lease, *, run_id: int | None, seconds: flo
     if report.result is Result.TAKEN:
         _log.info("lease.lost", extra={"event": "lease.lost", **where})
     level = logging.WARNING if report.needs_a_person and not report.is_held else logging.INFO
-    counts = {f"messages_{change.value}": report.changes[change] for change in Change}
+    counts = {f"messages_{change}": count for change, count in report.counts.items()}
     told = {
         "run_id": run_id,
         "result": str(report.result),

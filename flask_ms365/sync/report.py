@@ -56,6 +56,11 @@ class RunReport:
     is_held: bool = False
 
     @property
+    def counts(self) -> dict[str, int]:
+        """Messages by the name of what had happened to them, with 0 where nothing had."""
+        return {change.value: self.changes[change] for change in Change}
+
+    @property
     def needs_a_person(self) -> bool:
         """Tell whether waiting will not help."""
         return self.result in NEEDS_A_PERSON

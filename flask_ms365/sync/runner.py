@@ -148,9 +148,8 @@ class Runner:
     def beat(self) -> Snapshot:
         """Write down who ticks, since silence is told on the pages; do what is due with time; return the settings."""
         snapshot = self._read_settings()
-        interval = timedelta(minutes=snapshot.number("sync_interval"))
         with write_transaction(self.session):
-            beat(self.session, engine=self.engine(), at=self.clock(), interval=interval)
+            beat(self.session, engine=self.engine(), at=self.clock(), interval=_interval(snapshot))
         for chore in self.chores:
             chore(snapshot)
         return snapshot
