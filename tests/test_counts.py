@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 
 from flask_ms365.heartbeat import beat, read_heartbeats
 from flask_ms365.models import Count, write_transaction
@@ -21,6 +21,7 @@ from flask_ms365.models.counts import add_counts, add_up_old_counts, read_counts
 from flask_ms365.tally import Tally
 from tests.conftest import Host, HostFactory
 from tests.services import own_database
+from tests.sync.conftest import empty
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=timezone.utc)
 STORED = ("messages", "created")
@@ -37,11 +38,7 @@ def host(request: pytest.FixtureRequest, make_host: HostFactory) -> Iterator[Hos
     db = SQLAlchemy()
     yield (host := make_host(db=db, SQLALCHEMY_DATABASE_URI=own_database(request.param)))
     with host.app.app_context():
-        db.session.remove()
-        with db.engine.begin() as connection:
-            for table in reversed(db.metadata.sorted_tables):
-                connection.execute(delete(table))
-        db.engine.dispose()
+        empty(db)
 
 
 def session_of(host: Host) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from flask_ms365.errors import SettingsChanged
 from flask_ms365.models import AuditEvent
@@ -16,6 +16,7 @@ from flask_ms365.simulator import App, Simulator
 from flask_ms365.told import is_told, tell
 from tests.conftest import Clock, Host, HostFactory, configure
 from tests.services import own_database
+from tests.sync.conftest import empty
 
 pytestmark = pytest.mark.service
 
@@ -32,11 +33,7 @@ def host(request: pytest.FixtureRequest, make_host: HostFactory) -> Iterator[Hos
     db = SQLAlchemy()
     yield (host := make_host(db=db, SQLALCHEMY_DATABASE_URI=own_database(request.param)))
     with host.app.app_context():
-        db.session.remove()
-        with db.engine.begin() as connection:
-            for table in reversed(db.metadata.sorted_tables):
-                connection.execute(delete(table))
-        db.engine.dispose()
+        empty(db)
 
 
 def test_what_was_saved_holds(host: Host) -> None:
