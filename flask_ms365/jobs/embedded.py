@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flask_ms365.errors import ConfigurationError
+from flask_ms365.jobs.gate import Gate
 from flask_ms365.jobs.hook import EmailSyncJob, HookStatus
 from flask_ms365.jobs.worker import has_more
 
@@ -23,6 +24,7 @@ class EmbeddedHook:
     """
 
     def __init__(self) -> None:
+        self.gate = Gate()
         self._lock = threading.Lock()
         self._scheduler: Scheduler | None = None
 
@@ -55,7 +57,7 @@ class EmbeddedHook:
 
     def begin_anew(self) -> None:
         """In a process that was forked: a fork copies locks and objects, but not the thread."""
-        self._lock, self._scheduler = threading.Lock(), None
+        self.gate, self._lock, self._scheduler = Gate(), threading.Lock(), None
 
     def _started(self, job: EmailSyncJob) -> Scheduler:
         _refuse_without_threads()
@@ -66,7 +68,9 @@ class EmbeddedHook:
         return Scheduler(job, partial(self._tick, job))
 
     def _tick(self, job: EmailSyncJob) -> None:
-        if has_more(job.tick):
+        with self.gate.inside():
+            is_due = has_more(job.tick)
+        if is_due:
             self.wake()
 
 

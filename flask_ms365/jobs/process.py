@@ -18,7 +18,7 @@ from flask_ms365.state import State
 
 _log = logging.getLogger(__name__)
 
-_PATIENCE = 2.0  # seconds that a page under way may take to end
+_PATIENCE = 2.0  # seconds that a page under way may take to end, or a tick before a fork
 _apps: WeakSet[Flask] = WeakSet()
 
 
@@ -36,12 +36,23 @@ def _ticking() -> Iterator[tuple[Flask, State, EmbeddedHook]]:
 
 
 def _before_fork() -> None:
-    """Wait until nobody writes to SQLite, and leave no connection of ours that two processes would talk through."""
+    """Wait until nobody ticks or writes to SQLite, and leave no connection that two processes would talk through."""
+    until = time.monotonic() + _PATIENCE
+    for _, _, hook in _ticking():
+        hook.gate.close(max(until - time.monotonic(), 0))
     sqlite_writes.acquire()
     for app, _, _ in _ticking():
         with app.app_context():
             for engine in app.extensions["sqlalchemy"].engines.values():
                 close_idle(engine)
+
+
+def _after_fork_in_parent() -> None:
+    sqlite_writes.release()
+    for app in list(_apps):
+        hook = app.extensions["ms365.state"].hook
+        if isinstance(hook, EmbeddedHook):
+            hook.gate.open()
 
 
 def _after_fork_in_child() -> None:
@@ -73,5 +84,5 @@ def _let_go(state: State) -> None:
 
 
 if hasattr(os, "register_at_fork"):  # Windows has no fork
-    os.register_at_fork(before=_before_fork, after_in_parent=sqlite_writes.release, after_in_child=_after_fork_in_child)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
 atexit.register(_at_exit)

@@ -85,6 +85,20 @@ assert [forked(lambda: write() is None) for _ in range(20)] == [0] * 20
 assert state.hook.status().is_registered
 """
 
+_IN_THE_MIDDLE_OF_CONNECTIONS = """
+import sqlite3
+
+
+def tick():
+    for _ in range(50):
+        sqlite3.connect(sys.argv[1] + "/ms365.sqlite3").close()
+
+
+job = EmailSyncJob(id="connects", interval=timedelta(seconds=0.01), tick=tick)
+state.hook.register(job)
+assert [forked(lambda: sqlite3.connect(":memory:").close() is None) for _ in range(200)] == [0] * 200
+"""
+
 _LEAVES_CONNECTIONS = """
 from flask_ms365.graph.http import new_pool
 
@@ -103,8 +117,14 @@ assert pools
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "script",
-    [_STARTS_ITS_OWN, _IN_THE_MIDDLE_OF_A_WRITE, _IN_THE_MIDDLE_OF_TICKS, _LEAVES_CONNECTIONS],
-    ids=["starts its own", "in the middle of a write", "in the middle of ticks", "leaves connections"],
+    [
+        _STARTS_ITS_OWN,
+        _IN_THE_MIDDLE_OF_A_WRITE,
+        _IN_THE_MIDDLE_OF_TICKS,
+        _IN_THE_MIDDLE_OF_CONNECTIONS,
+        _LEAVES_CONNECTIONS,
+    ],
+    ids=["starts its own", "amid a write", "amid ticks that write", "amid ticks that connect", "leaves connections"],
 )
 def test_a_forked_process(tmp_path: Path, script: str) -> None:
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", _APP + script, str(tmp_path)], timeout=60, check=False)
