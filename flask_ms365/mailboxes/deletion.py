@@ -24,6 +24,8 @@ from flask_ms365.models import (
     Mailbox,
     Message,
     OAuthFlow,
+    Processed,
+    Reader,
     SetAside,
     Sighting,
     SyncRun,
@@ -100,7 +102,8 @@ class Deletion:
         self._execute(update(Folder).where(Folder.mailbox_id == mailbox_id).values(parent_id=None))
         folders = select(Folder.id).where(Folder.mailbox_id == mailbox_id)
         self._execute(delete(Sighting).where(Sighting.folder_id.in_(folders)))
-        self._execute(delete(SetAside).where(SetAside.mailbox_id == mailbox_id))
+        for theirs in (SetAside, Reader, Processed):
+            self._execute(delete(theirs).where(theirs.mailbox_id == mailbox_id))
         self._execute(delete(Folder).where(Folder.mailbox_id == mailbox_id))
         self._execute(delete(OAuthFlow).where(OAuthFlow.mailbox_id == mailbox_id))
         self._execute(delete(Mailbox).where(Mailbox.id == mailbox_id))

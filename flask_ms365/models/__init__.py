@@ -8,7 +8,7 @@ from flask_ms365.models.connections import Circuit, Connection, OAuthFlow
 from flask_ms365.models.content import AttachmentContent
 from flask_ms365.models.counts import Count
 from flask_ms365.models.mail import Attachment, Folder, Message, SetAside, Sighting
-from flask_ms365.models.mailboxes import Mailbox, SyncRun
+from flask_ms365.models.mailboxes import Mailbox, Processed, Reader, SyncRun
 from flask_ms365.models.settings import Setting, SettingsDraft, SettingsVersion, lock_version
 from flask_ms365.models.tenants import Tenant
 
@@ -26,6 +26,8 @@ __all__ = [
     "Mailbox",
     "Message",
     "OAuthFlow",
+    "Processed",
+    "Reader",
     "SetAside",
     "Setting",
     "SettingsDraft",

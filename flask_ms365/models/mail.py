@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flask_ms365.models.base import Base, GraphId, Json, LongText, prefer_lz4
@@ -74,6 +74,14 @@ class Message(Base):
     __table_args__ = (
         UniqueConstraint("mailbox_id", "graph_id"),
         Index("ix_ms365_message_folder_id", "folder_id", "received_at"),
+        Index("ix_ms365_message_conversation_id", "conversation_id"),
+        # little is removed at a time: where a database can, it keeps only that
+        Index(
+            "ix_ms365_message_removed_at",
+            "removed_at",
+            postgresql_where=text("removed_at IS NOT NULL"),
+            sqlite_where=text("removed_at IS NOT NULL"),
+        ),
         Base.__table_args__,
     )
 
@@ -85,7 +93,8 @@ class Message(Base):
     graph_id: Mapped[str] = mapped_column(GraphId)
     change_key: Mapped[str | None]
     internet_message_id: Mapped[str | None]
-    conversation_id: Mapped[str | None]
+    # of a mailbox; null where Graph gives none that can be stored
+    conversation_id: Mapped[str | None] = mapped_column(GraphId)
 
     # envelope
     subject: Mapped[str | None]

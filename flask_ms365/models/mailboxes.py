@@ -1,13 +1,14 @@
-"""Mailboxes, the lease that lets one worker at a time sync each, and what came of it."""
+"""Mailboxes, what people chose for each, the lease that lets one worker at a time sync it, and what came of it."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from flask_ms365.models.base import Base, LongText
+from flask_ms365.models.base import Base, GraphId, Json, LongText
 
 
 class Mailbox(Base):
@@ -46,9 +47,22 @@ class Mailbox(Base):
     upn: Mapped[str | None]
     created_at: Mapped[datetime]
 
+    # what people chose: whether folders are read that nobody chose one by one, and from when on mail is read, which
+    # is as the settings say where nobody did
+    reads_new_folders: Mapped[bool] = mapped_column(default=True)
+    sync_from: Mapped[datetime | None]
+    # what is done with mail that was received since: the name of a process of the host's, and its options
+    process: Mapped[str | None] = mapped_column(String(64))
+    process_options: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    process_since: Mapped[datetime | None]
+
     # what people see: connected, paused, sign_in_needed, disconnected; deleting while its mail is on its way out
     state: Mapped[str] = mapped_column(String(32), default="connected")
+    paused_at: Mapped[datetime | None]
+    paused_by: Mapped[str | None] = mapped_column(String(128))
     last_success_at: Mapped[datetime | None]
+    # when the first run failed since the last good one
+    failing_since: Mapped[datetime | None]
     # how the last run ended that says something about the mailbox: see sync/report.py
     last_result: Mapped[str | None] = mapped_column(String(32))
     last_error: Mapped[str | None]
@@ -75,6 +89,41 @@ class Mailbox(Base):
     # when people were told that it is overdue, and what was in the way then; over once it has had a success since
     overdue_at: Mapped[datetime | None]
     overdue_cause: Mapped[str | None] = mapped_column(String(32))
+    # what is wrong with it, as people were last told; null: nothing, or they were told that it is over
+    told_cause: Mapped[str | None] = mapped_column(String(32))
+    told_at: Mapped[datetime | None]
+    # what its messages and stored attachments take, in bytes, and when that was counted
+    stored_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    measured_at: Mapped[datetime | None]
+
+
+class Reader(Base):
+    """Who may read a mailbox of the team beside those who manage it: a user, a role, or everyone who reads mail."""
+
+    __tablename__ = "ms365_reader"
+    __table_args__ = (UniqueConstraint("mailbox_id", "kind", "subject"), Base.__table_args__)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mailbox_id: Mapped[int] = mapped_column(ForeignKey("ms365_mailbox.id", ondelete="CASCADE"))
+    # user, role or everyone
+    kind: Mapped[str] = mapped_column(String(16))
+    # the host's id of the user or the role; empty for everyone
+    subject: Mapped[str] = mapped_column(String(128), default="")
+
+
+class Processed(Base):
+    """A conversation that a mailbox's process was called for: once, ever."""
+
+    __tablename__ = "ms365_processed"
+    __table_args__ = (UniqueConstraint("mailbox_id", "conversation_id"), Base.__table_args__)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mailbox_id: Mapped[int] = mapped_column(ForeignKey("ms365_mailbox.id", ondelete="CASCADE"))
+    conversation_id: Mapped[str] = mapped_column(GraphId)
+    process: Mapped[str] = mapped_column(String(64))
+    # may stay behind its message
+    message_id: Mapped[int]
+    at: Mapped[datetime]
 
 
 class SyncRun(Base):

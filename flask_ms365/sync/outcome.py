@@ -7,6 +7,8 @@ import random
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import func
+
 from flask_ms365.errors import (
     AppRefused,
     EncryptionError,
@@ -21,7 +23,7 @@ from flask_ms365.errors import (
     TokenUnavailable,
     Unavailable,
 )
-from flask_ms365.models import SyncRun
+from flask_ms365.models import Mailbox, SyncRun
 from flask_ms365.sync.lease import Lease
 from flask_ms365.sync.report import Result, RunReport
 from flask_ms365.waiting import backoff
@@ -72,7 +74,7 @@ def outcome(
         return {"next_due_at": now + min(rest, interval)}
     if report.result in (Result.DONE, Result.UNDER_WAY):
         return _success(report, now if report.has_more else now + interval, finished_at)
-    return _failure(report, now, fail_count, interval)
+    return _failure(report, now, finished_at, fail_count, interval)
 
 
 def sync_run(report: RunReport, started_at: datetime, finished_at: datetime) -> SyncRun:
@@ -117,10 +119,13 @@ def _success(report: RunReport, next_due_at: datetime, finished_at: datetime) ->
         "last_error": None,
         "last_error_code": None,
         "fail_count": 0,
+        "failing_since": None,
     }
 
 
-def _failure(report: RunReport, now: datetime, fail_count: int, interval: timedelta) -> dict[str, Any]:
+def _failure(
+    report: RunReport, now: datetime, finished_at: datetime, fail_count: int, interval: timedelta
+) -> dict[str, Any]:
     seconds = max(backoff(fail_count, base=_BACKOFF_BASE, cap=_BACKOFF_CAP), report.retry_after or 0.0)
     rest = timedelta(seconds=seconds)
     if report.result is Result.APP_REFUSED:  # the circuit spares Microsoft; who mends the settings waits for mail
@@ -128,6 +133,7 @@ def _failure(report: RunReport, now: datetime, fail_count: int, interval: timede
     failure = {
         "next_due_at": now + rest,
         "fail_count": fail_count + 1,
+        "failing_since": func.coalesce(Mailbox.failing_since, finished_at),
         "last_result": str(report.result),
         "last_error": report.error,
         "last_error_code": report.error_code or None,

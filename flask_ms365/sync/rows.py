@@ -15,7 +15,6 @@ from flask_ms365.models.base import GRAPH_ID_LENGTH
 _PLAIN = (
     ("change_key", "change_key"),
     ("internet_message_id", "internet_message_id"),
-    ("conversation_id", "conversation_id"),
     ("subject", "subject"),
     ("received_date_time", "received_at"),
     ("sent_date_time", "sent_at"),
@@ -59,6 +58,7 @@ def may_have_files(has_attachments: object, body: str | None) -> bool:
 def message_values(item: MessageData) -> dict[str, Any]:
     """Return the column values of a message in full."""
     values = {column: None if value is UNSET else value for column, value in zip(_COLUMNS, _plain(item), strict=True)}
+    values["conversation_id"] = _storable(item.conversation_id)
     values["from_name"], values["from_address"] = _name_and_address(item.sent_from)
     values["sender_name"], values["sender_address"] = _name_and_address(item.sender)
     values["recipients"] = _recipients(item)
@@ -67,6 +67,10 @@ def message_values(item: MessageData) -> dict[str, Any]:
     values["body_content_type"] = item.body.content_type if item.body else None
     values["body"] = item.body.content if item.body else None
     return values
+
+
+def _storable(id_: str | UnsetType | None) -> str | None:
+    return id_ if isinstance(id_, str) and is_storable_id(id_) else None
 
 
 def _name_and_address(person: Person | UnsetType | None) -> tuple[str | None, str | None]:

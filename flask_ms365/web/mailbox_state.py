@@ -6,18 +6,17 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from flask import redirect, request, url_for
+from flask import redirect, request
 from flask.typing import ResponseReturnValue
 
 from flask_ms365.mailboxes.doubts import believe
 from flask_ms365.mailboxes.set_aside import list_set_aside, reason, try_again
 from flask_ms365.mailboxes.status import MailboxStatus
 from flask_ms365.models import Mailbox, SetAside
-from flask_ms365.permissions import Permission
 from flask_ms365.state import State, current_state
 from flask_ms365.sync.lease import DISCONNECTED
-from flask_ms365.web.access import is_allowed
 from flask_ms365.web.forms import CsrfForm
+from flask_ms365.web.found import page_of, theirs
 from flask_ms365.web.problem import not_found, problem
 from flask_ms365.web.words import Notice
 from flask_ms365.words import Words
@@ -85,22 +84,13 @@ def _set_aside(message: SetAside, now: datetime) -> dict[str, Any]:
 
 def _pressed(mailbox_id: int, answer: Callable[[State, Mailbox], int], *, done: str) -> ResponseReturnValue:
     """Do what a button says, and lead back to the page that has it."""
-    state = current_state()
-    mailbox = state.session.get(Mailbox, mailbox_id)
-    if mailbox is None or mailbox.state in DISCONNECTED or not _is_theirs(mailbox):
+    state, mailbox = current_state(), theirs(mailbox_id)
+    if mailbox is None or mailbox.state in DISCONNECTED:
         return not_found()
     if not CsrfForm().validate():
         text = Words("Nothing happened. Go back and press the button again.")
         return problem(Words("This page was open too long"), text, 400)
-    page = url_for(".mailbox", mailbox_id=mailbox_id) if mailbox.kind == "system" else url_for(".my_email")
+    page = page_of(mailbox)
     told = done if answer(state, mailbox) else "unchanged"
     state.wake(mailbox_id)
     return redirect(f"{page}?{told}=1", 303)
-
-
-def _is_theirs(mailbox: Mailbox) -> bool:
-    """Tell whether the visitor may handle a mailbox: as its owner, or for the team."""
-    if mailbox.kind == "system":
-        return is_allowed(Permission.MANAGE_MAILBOXES)
-    is_own = mailbox.owner_id is not None and mailbox.owner_id == current_state().current_user_id()
-    return is_own and is_allowed(Permission.OWN_MAILBOX)
