@@ -194,3 +194,5 @@ class SetAside(Base):
     attempts: Mapped[int] = mapped_column(default=1)
     first_at: Mapped[datetime]
     next_try_at: Mapped[datetime]
+    # a person said that it is not wanted: it is not tried again unless it changes
+    skipped_at: Mapped[datetime | None]

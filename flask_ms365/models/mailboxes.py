@@ -141,4 +141,6 @@ class SyncRun(Base):
     updated: Mapped[int]
     moved: Mapped[int]
     removed: Mapped[int]
+    # messages that could not be read or stored
+    set_aside: Mapped[int] = mapped_column(default=0)
     error: Mapped[str | None]

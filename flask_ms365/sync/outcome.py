@@ -85,6 +85,7 @@ def sync_run(report: RunReport, started_at: datetime, finished_at: datetime) -> 
         finished_at=finished_at,
         result=str(report.result),
         pages=report.pages,
+        set_aside=report.set_aside,
         error=report.error or None,
         **report.counts,
     )

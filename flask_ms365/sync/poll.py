@@ -166,7 +166,8 @@ class Poll:
 
     def _read(self, owner: str, ids: list[int]) -> tuple[Sequence[Row[Any]], Mapping[int, list[Row[Any]]]]:
         """Return the mailboxes that were claimed, and mailbox id -> the rows of its folders."""
-        aside = exists().where(SetAside.mailbox_id == Mailbox.id, SetAside.next_try_at <= self.clock())
+        is_due = SetAside.next_try_at <= self.clock(), SetAside.skipped_at.is_(None)
+        aside = exists().where(SetAside.mailbox_id == Mailbox.id, *is_due)
         mailboxes = (
             select(*_MAILBOX, *_CONNECTION, aside.label("has_aside"), self.lacks_contents.label("lacks_contents"))
             .outerjoin(Connection, Mailbox.connection_id == Connection.id)

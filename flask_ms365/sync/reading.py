@@ -60,6 +60,8 @@ class Following:
 class Reading:
     """The main reading: from where the folder's cursor stands to the end of the round."""
 
+    is_comparison = False
+
     def __init__(self, graph: GraphClient, folder: Folder, first: Following | None = None) -> None:
         self._graph = graph
         self.folder = folder
@@ -214,6 +216,8 @@ class FreshReading(Reading):
 
 class Comparison(Reading):
     """All that Graph lists, with no more than what shows whether our rows say the same."""
+
+    is_comparison = True
 
     def __init__(self, graph: GraphClient, folder: Folder) -> None:
         super().__init__(graph, folder)

@@ -46,8 +46,10 @@ class Resolver:
     def page(self, reading: Reading, fetched: Fetched, *, is_new: bool) -> Page:
         """Return what a page of a folder's delta means for the database; of new mail nothing is known yet."""
         page = _Draft(aside=[self._unstorable(key, reading.ref) for key in fetched.unstorable])
-        items = dict(fetched.items)
-        known = {} if is_new else self.store.known(items)
+        # the nightly comparison meets what was given up, too, and nothing says that it has changed
+        given_up = self._skipped if reading.is_comparison else ()
+        items = {key: item for key, item in fetched.items.items() if key not in given_up}
+        known = {} if is_new else self.store.known(fetched.items)
         self._read_in_full(items, known, reading.ref, fetched.in_full, page)
         if not is_new:
             self._recognise(items, known, reading.ref)
@@ -92,6 +94,10 @@ class Resolver:
     @cached_property
     def _aside(self) -> dict[str, int]:
         return self.store.all_aside()
+
+    @cached_property
+    def _skipped(self) -> set[str]:
+        return self.store.all_skipped()
 
     def _unstorable(self, graph_id: str, folder: FolderRef) -> Aside:
         """Return a message whose id no key holds, under a name that one does."""

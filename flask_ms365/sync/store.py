@@ -162,7 +162,7 @@ class Store:
 
     def due_aside(self, now: datetime, *, limit: int) -> list[Aside]:
         """Return messages that were set aside and are to be tried again."""
-        due = select(SetAside).where(self._is_our_aside, SetAside.next_try_at <= now)
+        due = select(SetAside).where(self._is_our_aside, SetAside.next_try_at <= now, SetAside.skipped_at.is_(None))
         found = [_aside(row) for row in self._session.scalars(due.order_by(SetAside.next_try_at).limit(limit))]
         self._session.commit()
         return found
@@ -171,6 +171,13 @@ class Store:
         """Return Graph id -> attempts so far, of everything that was set aside."""
         aside = select(SetAside.graph_id, SetAside.attempts).where(self._is_our_aside)
         found = {row.graph_id: row.attempts for row in self._session.execute(aside)}
+        self._session.commit()
+        return found
+
+    def all_skipped(self) -> set[str]:
+        """Return the Graph ids of what a person gave up."""
+        skipped = select(SetAside.graph_id).where(self._is_our_aside, SetAside.skipped_at.is_not(None))
+        found = set(self._session.scalars(skipped))
         self._session.commit()
         return found
 
