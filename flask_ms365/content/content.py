@@ -1,15 +1,22 @@
-"""What may be sent to a browser: a name, a type, and the bytes in chunks."""
+"""What may be sent to a browser: a name, a type, and the bytes in chunks; and the text of a message."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from flask_ms365.graph.download import Download
 
 _CHUNK = 64 * 1024
+
+
+class Body(NamedTuple):
+    """The text of a message; ``content_type`` is ``html`` or ``text``. It is as its sender wrote it: sanitise it."""
+
+    content_type: str
+    content: str
 
 
 class Stored:

@@ -1,4 +1,4 @@
-"""``ms365.content``: from the id of an attachment or a message to its bytes, stored ones first."""
+"""``ms365.content``: from the id of an attachment or a message to its bytes or its text, stored ones first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask
 from sqlalchemy import select
 
-from flask_ms365.content.content import Content, Stored
+from flask_ms365.content.content import Body, Content, Stored
 from flask_ms365.content.names import item_type, safe_name, safe_type, suffix_of
 from flask_ms365.errors import GraphError, NotFound
 from flask_ms365.models import Attachment, AttachmentContent, Message
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flask_ms365.graph.download import Download
 
 LARGEST = 256 * 1024 * 1024  # Exchange takes messages of 150 MB at most, which are longer as MIME
+LARGEST_BODY = 32 * 1024 * 1024  # it is in memory, whole, while it is sanitised
 
 
 @dataclass(kw_only=True)
@@ -60,14 +61,27 @@ class Contents:
     def mime(self, message_id: int) -> Content:
         """Return a whole message as MIME, which Exchange writes anew from what it keeps."""
         with self.app.app_context():
-            columns = (Message.mailbox_id, Message.graph_id, Message.subject)
-            found: Any = self.session.execute(select(*columns).where(Message.id == message_id)).one_or_none()
-            self.session.commit()
-            if found is None:
-                raise NotFound(Words("There is no such message."), status=404)
+            found = self._message(message_id, Message.subject)
             source = self._graph(found.mailbox_id).mime(found.graph_id, limit=LARGEST)
             name = safe_name(found.subject or "message", suffix=".eml")
             return Content(name=name, content_type="message/rfc822", kind="message", size=source.size, source=source)
+
+    def body(self, message_id: int) -> Body:
+        """Return the text of a message: the stored one, or where bodies are not stored that which Microsoft has."""
+        with self.app.app_context():
+            found = self._message(message_id, Message.body_content_type, Message.body)
+            if found.body is not None:
+                return Body(found.body_content_type or "text", found.body)
+            read = self._graph(found.mailbox_id).body(found.graph_id, limit=LARGEST_BODY)
+            return Body((read.content_type or "text").lower(), read.content or "")
+
+    def _message(self, message_id: int, *columns: Any) -> Any:
+        wanted = select(Message.mailbox_id, Message.graph_id, *columns).where(Message.id == message_id)
+        found = self.session.execute(wanted).one_or_none()
+        self.session.commit()
+        if found is None:
+            raise NotFound(Words("There is no such message."), status=404)
+        return found
 
     def _read(self, attachment_id: int) -> Any:
         columns = (Attachment.graph_id, Attachment.kind, Attachment.name, Attachment.content_type)

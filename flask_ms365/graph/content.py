@@ -5,8 +5,10 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from flask_ms365.errors import GraphError
+from flask_ms365.graph.decode import decode
 from flask_ms365.graph.download import PERMANENT, Download
 from flask_ms365.graph.http import IMMUTABLE, GraphHttp
+from flask_ms365.graph.types import Body, MessageData
 from flask_ms365.words import Words
 
 _HEADERS = {"Prefer": IMMUTABLE}
@@ -26,6 +28,12 @@ class GraphContent:
     def mime(self, message_id: str, *, limit: int) -> Download:
         """Return a message as MIME. Exchange writes it anew; the original is not kept."""
         return self._value(_message(message_id), limit)
+
+    def body(self, message_id: str, *, limit: int) -> Body:
+        """Return the text of a message; it is empty where the message has none."""
+        url = f"{self._root}{_message(message_id)}?$select=body"
+        answer = b"".join(self._http.stream(url, headers=_HEADERS, limit=limit))
+        return decode(answer, MessageData).body or Body()
 
     def _value(self, path: str, limit: int) -> Download:
         try:
