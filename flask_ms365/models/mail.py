@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, WriteOnlyMapped, mapped_column, relationship
 
 from flask_ms365.models.base import Base, GraphId, Json, LongText, prefer_lz4
+
+if TYPE_CHECKING:
+    from flask_ms365.models.mailboxes import Mailbox
 
 # messages a page; the largest one that Graph grants is not documented, so we ask for this and take what comes
 PAGE_SIZE = 200
@@ -21,7 +24,17 @@ class Folder(Base):
     """A mail folder, with the cursor of its message delta."""
 
     __tablename__ = "ms365_folder"
-    __table_args__ = (UniqueConstraint("mailbox_id", "graph_id"), Base.__table_args__)
+    __table_args__ = (
+        UniqueConstraint("mailbox_id", "graph_id"),
+        # hardly any: a tick asks whether there is one
+        Index(
+            "ix_ms365_folder_doubt",
+            "doubt",
+            postgresql_where=text("doubt IS NOT NULL"),
+            sqlite_where=text("doubt IS NOT NULL"),
+        ),
+        Base.__table_args__,
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     mailbox_id: Mapped[int] = mapped_column(ForeignKey("ms365_mailbox.id", ondelete="CASCADE"))
@@ -65,6 +78,10 @@ class Folder(Base):
     doubt: Mapped[str | None] = mapped_column(String(16))
     # why Graph did not let us read it the last time
     error_code: Mapped[str | None] = mapped_column(String(64))
+
+    # for hosts; all of these are read and never written: only ``sync/`` writes mail
+    mailbox: Mapped[Mailbox] = relationship("Mailbox", viewonly=True)
+    messages: WriteOnlyMapped[Message] = relationship("Message", viewonly=True, lazy="write_only")
 
 
 class Message(Base):
@@ -126,6 +143,10 @@ class Message(Base):
     body_content_type: Mapped[str | None]
     body: Mapped[str | None] = mapped_column(LongText, deferred=True)
 
+    mailbox: Mapped[Mailbox] = relationship("Mailbox", viewonly=True)
+    folder: Mapped[Folder] = relationship("Folder", viewonly=True)
+    attachments: Mapped[list[Attachment]] = relationship("Attachment", viewonly=True, order_by="Attachment.id")
+
 
 prefer_lz4(Message.__table__, "body")
 
@@ -159,6 +180,8 @@ class Attachment(Base):
     content_error: Mapped[str | None] = mapped_column(String(64))
     content_attempts: Mapped[int] = mapped_column(default=0)
     content_retry_at: Mapped[datetime | None]
+
+    message: Mapped[Message] = relationship("Message", viewonly=True)
 
 
 class Sighting(Base):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, WriteOnlyMapped, mapped_column, relationship
 
 from flask_ms365.models.base import Base, GraphId, Json, LongText
+
+if TYPE_CHECKING:
+    from flask_ms365.models.mail import Folder, Message
 
 
 class Mailbox(Base):
@@ -31,6 +34,13 @@ class Mailbox(Base):
             "running_for",
             postgresql_where=text("running_for IS NOT NULL"),
             sqlite_where=text("running_for IS NOT NULL"),
+        ),
+        # those of which people were told: a tick asks whether it is over
+        Index(
+            "ix_ms365_mailbox_told_cause",
+            "told_cause",
+            postgresql_where=text("told_cause IS NOT NULL"),
+            sqlite_where=text("told_cause IS NOT NULL"),
         ),
         Base.__table_args__,
     )
@@ -95,6 +105,10 @@ class Mailbox(Base):
     # what its messages and stored attachments take, in bytes, and when that was counted
     stored_bytes: Mapped[int | None] = mapped_column(BigInteger)
     measured_at: Mapped[datetime | None]
+
+    # for hosts, and read only; the messages are a query that is to be narrowed, since there may be a million of them
+    folders: Mapped[list[Folder]] = relationship("Folder", viewonly=True, order_by="Folder.name")
+    messages: WriteOnlyMapped[Message] = relationship("Message", viewonly=True, lazy="write_only")
 
 
 class Reader(Base):
