@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flask_ms365.directory import Directory, DirectoryEntry
 from flask_ms365.errors import MS365Error
 from flask_ms365.extension import MS365
 from flask_ms365.identity.id_token import Identity
@@ -16,6 +17,8 @@ __version__ = "0.1.0"
 __all__ = [
     "MS365",
     "Change",
+    "Directory",
+    "DirectoryEntry",
     "Effective",
     "EmailSyncJob",
     "HookStatus",

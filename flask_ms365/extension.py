@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from flask_ms365.check.outcome import HostCheck, Outcome
     from flask_ms365.content.contents import Contents
+    from flask_ms365.directory import Directory
     from flask_ms365.identity.host_sign_in import SignInHandler
     from flask_ms365.jobs.hook import JobHook
     from flask_ms365.permissions import Permission
@@ -60,7 +61,7 @@ class MS365:
         db: SQLAlchemy | None = None,
         authorize: Callable[[Permission], bool] | None = None,
         current_user_id: Callable[[], str | None] | None = None,
-        directory: Any = None,
+        directory: Directory | None = None,
         job_hook: JobHook | None = None,
     ) -> None:
         """Mount the pages and commands on ``app``. Starts no thread and asks Microsoft nothing.
@@ -68,7 +69,7 @@ class MS365:
         :param db: the host's Flask-SQLAlchemy; without it the extension keeps an SQLite file in the instance folder
         :param authorize: tells whether the present visitor has a :class:`Permission`; without it every page says 403
         :param current_user_id: tells who the visitor is, or None; without it Flask-Login is asked, where installed
-        :param directory: names and roles of the host's users
+        :param directory: names and roles of the host's users; without it names are ids, and nobody has a role
         :param job_hook: the host's scheduler; without it ``MS365_JOB_HOOK`` decides
         :raises ConfigurationError: the app has an MS365 already, a database that was not passed, or bad config
         """

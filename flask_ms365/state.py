@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask import current_app
 
+from flask_ms365.directory import HostDirectory
 from flask_ms365.errors import ConfigurationError, MS365Error
 from flask_ms365.words import Words
 
@@ -60,7 +61,7 @@ class State:
     # what the host passed
     authorize: Callable[[Permission], bool] | None = None
     current_user_id: Callable[[], str | None] = lambda: None
-    directory: Any = None
+    directory: HostDirectory = field(default_factory=lambda: HostDirectory(directory=None))
     # what the engine of this process was told of the toggle; None where it was told nothing, or did not take it
     told_engine: bool | None = None
     # why the engine did not take the job, for the settings page

@@ -20,6 +20,7 @@ from flask_ms365.content.contents import Contents
 from flask_ms365.content.missing import MissingContents
 from flask_ms365.crypto import keyring_from
 from flask_ms365.database import create_tables, host_database, own_database
+from flask_ms365.directory import Directory, HostDirectory
 from flask_ms365.errors import TokenError
 from flask_ms365.identity.app_tokens import AppTokens
 from flask_ms365.identity.circuit import Circuits
@@ -63,7 +64,7 @@ class Host:
     db: SQLAlchemy | None
     authorize: Callable[[Permission], bool] | None
     current_user_id: Callable[[], str | None] | None
-    directory: Any
+    directory: Directory | None
     job_hook: JobHook | None
     clock: Callable[[], datetime]
     handlers: Sequence[Handler]
@@ -159,7 +160,7 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
         clock=clock,
         authorize=host.authorize,
         current_user_id=_as_text(host.current_user_id) if host.current_user_id else flask_login_user_id,
-        directory=host.directory,
+        directory=HostDirectory(directory=host.directory),
     )
 
 

@@ -11,7 +11,18 @@ from blinker import NamedSignal
 from flask import url_for
 
 import flask_ms365
-from flask_ms365 import MS365, Change, EmailSyncJob, JobHook, Permission, config, models, signals
+from flask_ms365 import (
+    MS365,
+    Change,
+    Directory,
+    DirectoryEntry,
+    EmailSyncJob,
+    JobHook,
+    Permission,
+    config,
+    models,
+    signals,
+)
 from flask_ms365.cli import ms365_cli
 from flask_ms365.settings import CATALOG
 from tests.conftest import Host
@@ -25,6 +36,8 @@ def test_what_the_package_exports() -> None:
     assert flask_ms365.__all__ == [
         "MS365",
         "Change",
+        "Directory",
+        "DirectoryEntry",
         "Effective",
         "EmailSyncJob",
         "HookStatus",
@@ -64,6 +77,8 @@ def test_what_a_host_passes() -> None:
 def test_the_words_of_the_contract() -> None:
     assert [str(each) for each in Permission] == ["manage_settings", "manage_mailboxes", "own_mailbox", "read_mail"]
     assert [each.name for each in Change] == ["CREATED", "UPDATED", "MOVED", "REMOVED"]
+    assert public(Directory) == {"names_of", "search", "roles", "roles_of"}
+    assert list(inspect.signature(DirectoryEntry).parameters) == ["id", "name"]
     assert public(JobHook) == {"register", "unregister", "wake", "status"}
     assert list(inspect.signature(EmailSyncJob).parameters) == ["id", "interval", "tick"]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, func, or_, select, tuple_
 
+from flask_ms365.mailboxes.readers import Rights, readable
 from flask_ms365.models import Attachment, Folder, Mailbox, Message
 from flask_ms365.models.base import AnySession
 
@@ -23,12 +24,9 @@ class MessageList:
     has_older: bool
 
 
-def readable_mailboxes(session: AnySession, user_id: str | None, *, reads_system: bool) -> list[Mailbox]:
-    """Return one's own mailboxes, and the team's for those whom the host lets read them; none that is being deleted."""
-    own = and_(Mailbox.kind == "user", Mailbox.owner_id == user_id, Mailbox.owner_id.is_not(None))
-    mine = or_(own, Mailbox.kind == "system") if reads_system else own
-    is_there = Mailbox.state != "deleting"
-    return list(session.scalars(select(Mailbox).where(mine, is_there).order_by(Mailbox.address)))
+def readable_mailboxes(session: AnySession, rights: Rights) -> list[Mailbox]:
+    """Return the mailboxes that may be read with these rights, by address; one statement."""
+    return list(session.scalars(select(Mailbox).where(readable(rights)).order_by(Mailbox.address)))
 
 
 def list_messages(

@@ -15,6 +15,7 @@ from flask_ms365.permissions import Permission
 from flask_ms365.state import current_state
 from flask_ms365.web.access import is_allowed
 from flask_ms365.web.csp import BODY_POLICY
+from flask_ms365.web.found import visitor_rights
 from flask_ms365.web.language import number
 from flask_ms365.web.problem import not_found
 from flask_ms365.web.row_id import row_id
@@ -98,12 +99,7 @@ def message_body(message_id: int) -> ResponseReturnValue:
 
 
 def _readable() -> list[Mailbox]:
-    state = current_state()
-    return reading.readable_mailboxes(
-        state.session,
-        state.current_user_id() if is_allowed(Permission.OWN_MAILBOX) else None,
-        reads_system=is_allowed(Permission.READ_MAIL),
-    )
+    return reading.readable_mailboxes(current_state().session, visitor_rights())
 
 
 def _find(message_id: int) -> Message | None:
