@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import select
 
-from flask_ms365.models import Folder
+from flask_ms365.models import Folder, Mailbox
 from flask_ms365.models.base import AnySession
 from flask_ms365.sync.folders import FolderTree
 from flask_ms365.words import Words, counted
@@ -34,6 +34,7 @@ _COLUMNS = (
     Folder.read_count,
     Folder.read_seconds,
     Folder.oldest_at,
+    Folder.synced_at,
     Folder.doubt,
     Folder.error_code,
 )
@@ -107,19 +108,26 @@ def progress_of(session: AnySession, mailbox_ids: Sequence[int]) -> dict[int, Pr
 
 def readings_of(session: AnySession, mailbox_ids: Sequence[int]) -> dict[int, list[Reading]]:
     """Return the folders of each mailbox that are read, the inbox first; one statement."""
-    wanted = select(*_COLUMNS, Folder.delta_link.is_not(None).label("has_ended"))
+    return {mailbox_id: readings(rows) for mailbox_id, rows in folder_rows(session, mailbox_ids).items()}
+
+
+def folder_rows(session: AnySession, mailbox_ids: Sequence[int]) -> dict[int, list[Any]]:
+    """Return all folders of each mailbox, whether they are read or not, with the columns above; one statement."""
+    wanted = select(*_COLUMNS, Folder.delta_link.is_not(None).label("has_ended"), Mailbox.reads_new_folders)
+    wanted = wanted.join(Mailbox, Mailbox.id == Folder.mailbox_id)
     folders: Any = defaultdict(list)
     for row in session.execute(wanted.where(Folder.mailbox_id.in_(mailbox_ids))):
         folders[row.mailbox_id].append(row)
-    return {mailbox_id: _selected(folders[mailbox_id]) for mailbox_id in mailbox_ids}
+    return {mailbox_id: folders[mailbox_id] for mailbox_id in mailbox_ids}
 
 
-def _selected(folders: list[Any]) -> list[Reading]:
-    chosen: list[Any] = FolderTree(folders).selected
+def readings(folders: list[Any]) -> list[Reading]:
+    """Return those of a mailbox's folders that are read, the inbox first."""
+    chosen: list[Any] = FolderTree(folders, reads_new=all(folder.reads_new_folders for folder in folders)).selected
     return [Reading(folder, bool(folder.has_ended)) for folder in chosen]
 
 
-def measured(readings: Sequence[Reading]) -> Progress:
+def measured(read: Sequence[Reading]) -> Progress:
     """Return how far ``readings`` are together."""
     under_way = [reading.folder for reading in readings if reading.is_under_way]
     # they are read at once, so their rates add up

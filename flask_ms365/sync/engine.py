@@ -19,7 +19,7 @@ from flask_ms365.graph import GraphClient
 from flask_ms365.models import Folder
 from flask_ms365.models.mail import BELIEVED, PAGE_SIZE
 from flask_ms365.sync.ahead import FetchAhead
-from flask_ms365.sync.folders import COMPARED_EVERY, FolderTree
+from flask_ms365.sync.folders import COMPARED_EVERY, FROM_THE_START, FolderTree
 from flask_ms365.sync.listing import FolderListing
 from flask_ms365.sync.page import Cursor
 from flask_ms365.sync.reading import Comparison, Fetched, Following, FreshReading, Reading
@@ -186,9 +186,7 @@ class MailboxSync:
         self._restarts[folder.id] += 1
         if self._restarts[folder.id] > _RESTARTS:
             raise Unavailable(Words("The delta cursor of a folder expired again and again."), code="deltaExpired")
-        anew = dict.fromkeys(("next_link", "delta_link", "fresh_link", "check_link", "began_at", "oldest_at"))
-        counts = {"read_count": 0, "read_seconds": 0.0, "round": folder.round + 1, "bodies_apart": False}
-        changed = {**anew, **counts, "since": folder.since, **values}
+        changed = {**FROM_THE_START, "round": folder.round + 1, "since": folder.since, **values}
         self._store.begin_again(folder.id, **changed)
         _keep(folder, changed)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from flask_ms365.models import Folder
+from flask_ms365.models import Folder, Mailbox
 from flask_ms365.models.base import AnySession
 
 if TYPE_CHECKING:
@@ -17,13 +17,21 @@ if TYPE_CHECKING:
 # how often all folders are listed, and how often what each holds is compared with our rows
 LISTED_EVERY = COMPARED_EVERY = timedelta(days=1)
 NOT_BY_DEFAULT = frozenset({"deleteditems", "junkemail", "drafts", "outbox", "recoverableitemsdeletions"})
+# columns of a folder that is to be read from the start; its ``round`` grows with it
+FROM_THE_START: dict[str, Any] = {
+    **dict.fromkeys(("next_link", "delta_link", "fresh_link", "check_link", "began_at", "oldest_at")),
+    "read_count": 0,
+    "read_seconds": 0.0,
+    "bodies_apart": False,
+}
 
 
 class FolderTree:
-    """The folders of one mailbox as the last listing left them."""
+    """The folders of one mailbox as the last listing left them; ``reads_new`` is what people chose for the others."""
 
-    def __init__(self, folders: Sequence[Folder]) -> None:
+    def __init__(self, folders: Sequence[Folder], *, reads_new: bool = True) -> None:
         self.rows = list(folders)
+        self.reads_new = reads_new
         self._by_id = {folder.id: folder for folder in folders}
 
     @property
@@ -49,12 +57,14 @@ class FolderTree:
             return False
         if folder.selected is not None:
             return folder.selected
-        return not self.is_left(folder)
+        return self.reads_new and not self.is_aside(folder)
 
     def is_left(self, folder: Folder) -> bool:
-        """Tell whether nobody chose, and it lies where nothing is read: waste, junk, drafts, or hidden."""
-        if folder.selected is not None:
-            return False
+        """Tell whether nobody chose, and it lies where nothing is read."""
+        return folder.selected is None and self.is_aside(folder)
+
+    def is_aside(self, folder: Folder) -> bool:
+        """Tell whether it lies where nothing is read until people choose it: waste, junk, drafts, or hidden."""
         return any(above.is_hidden or above.well_known_name in NOT_BY_DEFAULT for above in self._line(folder))
 
     def _line(self, folder: Folder) -> Iterable[Folder]:
@@ -68,9 +78,10 @@ class FolderTree:
 
 def read_tree(session: AnySession, mailbox_id: int) -> FolderTree:
     """Return the tree as stored, detached from the session."""
-    rows = session.scalars(
-        select(Folder).where(Folder.mailbox_id == mailbox_id), execution_options={"populate_existing": True}
+    wanted = select(Folder, Mailbox.reads_new_folders).join(Mailbox, Mailbox.id == Folder.mailbox_id)
+    found = session.execute(
+        wanted.where(Folder.mailbox_id == mailbox_id), execution_options={"populate_existing": True}
     ).all()
-    for row in rows:
-        session.expunge(row)
-    return FolderTree(rows)
+    for row in found:
+        session.expunge(row.Folder)
+    return FolderTree([row.Folder for row in found], reads_new=all(row.reads_new_folders for row in found))

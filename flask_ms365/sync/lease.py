@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import and_, bindparam, or_, select, text, update
+from sqlalchemy import and_, bindparam, case, literal, not_, or_, select, text, update
 from sqlalchemy.sql import ColumnElement, Update
 
 from flask_ms365.errors import LeaseLost
@@ -64,6 +64,8 @@ class Lease:
     owner: str
     epoch: int
     seconds: int
+    # in the time that all workers share
+    claimed_at: datetime
 
 
 class Owners:
@@ -155,8 +157,9 @@ def claim(
     only_due: bool,
     tenant: str | None = None,
     has_room: Callable[[], bool] = lambda: True,
+    states: Sequence[str] = RUNNABLE,
 ) -> Lease | None:
-    """Take the mailbox, or return None where it is held, resting or not due (any more).
+    """Take the mailbox, or return None where it is held, resting or not due (any more), or in none of ``states``.
 
     ``has_room`` tells within the transaction whether one more run of ``tenant`` may begin.
     """
@@ -172,14 +175,15 @@ def claim(
         is_time = Mailbox.next_due_at <= now
         may_run = is_time if only_due else or_(is_time, Mailbox.fail_count == 0)
         taken = update(Mailbox).where(
-            Mailbox.id == mailbox_id, Mailbox.lease_epoch == epoch, Mailbox.state.in_(RUNNABLE), may_run, _is_free(now)
+            Mailbox.id == mailbox_id, Mailbox.lease_epoch == epoch, Mailbox.state.in_(states), may_run, _is_free(now)
         )
         until = now + timedelta(seconds=seconds)
         claimed = {"lease_owner": owner, "lease_expires_at": until, "lease_epoch": epoch + 1}
         swapped = rows_changed(session, taken.values(**claimed, running_for=tenant))
         if swapped and before is not None:
             _note_takeovers(session, [mailbox_id], owner, now)
-    return Lease(mailbox_id=mailbox_id, owner=owner, epoch=epoch + 1, seconds=seconds) if swapped else None
+    lease = Lease(mailbox_id=mailbox_id, owner=owner, epoch=epoch + 1, seconds=seconds, claimed_at=now)
+    return lease if swapped else None
 
 
 def _put_off(session: AnySession, mailbox_id: int, now: datetime) -> None:
@@ -223,9 +227,22 @@ def take_away(session: AnySession, mailbox_id: int, **values: Any) -> None:
 
 
 def hurry(session: AnySession, mailbox_id: int, now: datetime) -> None:
-    """Within a transaction: let the next tick take the mailbox, unless it waits after a failure."""
-    waits = update(Mailbox).where(Mailbox.id == mailbox_id, Mailbox.fail_count == 0, Mailbox.next_due_at > now)
-    rows_changed(session, waits.values(next_due_at=now))
+    """Within a transaction: let the next tick take the mailbox, unless it waits after a failure.
+
+    One that is held is taken once more afterwards: whoever has it may have asked before there was something new.
+    """
+    now = shared_now(session, now)
+    waits = update(Mailbox).where(Mailbox.id == mailbox_id, Mailbox.fail_count == 0)
+    rows_changed(session, waits.where(or_(Mailbox.next_due_at > now, not_(_is_free(now)))).values(next_due_at=now))
+
+
+def due_again(planned: datetime, *, claimed_at: datetime, now: datetime) -> ColumnElement[datetime]:
+    """Return when a mailbox that is let go is due: as planned, or at once where somebody hurried it meanwhile.
+
+    Only that writes a time between the claim and now: what was due then is earlier, and all else is yet to come.
+    """
+    is_hurried = and_(Mailbox.next_due_at > claimed_at, Mailbox.next_due_at <= now)
+    return case((is_hurried, Mailbox.next_due_at), else_=literal(planned, Mailbox.next_due_at.type))
 
 
 def _taken_away() -> dict[str, Any]:

@@ -7,7 +7,7 @@ import random
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, func
 
 from flask_ms365.errors import (
     AppRefused,
@@ -24,7 +24,7 @@ from flask_ms365.errors import (
     Unavailable,
 )
 from flask_ms365.models import Mailbox, SyncRun
-from flask_ms365.sync.lease import Lease
+from flask_ms365.sync.lease import Lease, due_again
 from flask_ms365.sync.report import Result, RunReport
 from flask_ms365.waiting import backoff
 
@@ -61,11 +61,17 @@ def note_trouble(report: RunReport, trouble: MS365Error) -> None:
 
 
 def outcome(
-    report: RunReport, *, now: datetime, finished_at: datetime, fail_count: int, interval: timedelta
+    report: RunReport,
+    *,
+    claimed_at: datetime,
+    now: datetime,
+    finished_at: datetime,
+    fail_count: int,
+    interval: timedelta,
 ) -> dict[str, Any]:
     """Return what the mailbox's row says after a run: how it is, and when to look again.
 
-    ``now`` is the time that all workers share, ``fail_count`` the failed runs before this one.
+    ``claimed_at`` and ``now`` are of the time that all workers share, ``fail_count`` the failed runs before this one.
     """
     if report.result in _INNOCENT:
         return {"next_due_at": now}
@@ -73,7 +79,8 @@ def outcome(
         rest = timedelta(seconds=(report.retry_after or 0.0) * random.uniform(1.0, 1.1))
         return {"next_due_at": now + min(rest, interval)}
     if report.result in (Result.DONE, Result.UNDER_WAY):
-        return _success(report, now if report.has_more else now + interval, finished_at)
+        planned = now if report.has_more else now + interval
+        return _success(report, due_again(planned, claimed_at=claimed_at, now=now), finished_at)
     return _failure(report, now, finished_at, fail_count, interval)
 
 
@@ -111,7 +118,7 @@ def log_run(report: RunReport, lease: Lease, *, run_id: int | None, seconds: flo
     _log.log(level, "run.finished", extra={"event": "run.finished", **where, **told})
 
 
-def _success(report: RunReport, next_due_at: datetime, finished_at: datetime) -> dict[str, Any]:
+def _success(report: RunReport, next_due_at: ColumnElement[datetime], finished_at: datetime) -> dict[str, Any]:
     return {
         "next_due_at": next_due_at,
         "last_success_at": finished_at,

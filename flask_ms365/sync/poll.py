@@ -23,11 +23,11 @@ from flask_ms365.models import Connection, Folder, Mailbox, SetAside, write_tran
 from flask_ms365.models.base import AnySession, rows_changed
 from flask_ms365.models.counts import add_counts
 from flask_ms365.sync.folders import COMPARED_EVERY, LISTED_EVERY, FolderTree
-from flask_ms365.sync.lease import IS_SHORT, Owners, claim_due, due_first, due_long, shared_now
+from flask_ms365.sync.lease import IS_SHORT, Owners, claim_due, due_again, due_first, due_long, shared_now
 from flask_ms365.sync.mailbox_client import MailboxClients
 from flask_ms365.sync.report import Result
 from flask_ms365.sync.side_by_side import side_by_side
-from flask_ms365.sync.since import has_gap
+from flask_ms365.sync.since import has_gap, since_for
 from flask_ms365.sync.tenants import Tenants
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ _MAILBOX = (
     Mailbox.access,
     Mailbox.connection_id,
     Mailbox.fail_count,
+    Mailbox.reads_new_folders,
+    Mailbox.sync_from,
     Mailbox.folders_link,
     Mailbox.folders_asked_at,
     Mailbox.folders_listed_at,
@@ -109,7 +111,7 @@ class Poll:
     # as the settings were when the tick began
     registration: Callable[[], AppRegistration]
     clock: Callable[[], datetime]
-    # from when on mail is wanted
+    # from when on mail is wanted where people did not choose for a mailbox
     since: datetime | None
     # what this holds for needs a run in any case
     lacks_contents: ColumnElement[bool]
@@ -149,7 +151,7 @@ class Poll:
         try:
             looks = self._looks(*self._read(owner, claimed))
         finally:
-            self._let_go(owner, claimed, [look for look in looks if look.is_idle], now + jittered(self.interval))
+            self._let_go(owner, claimed, [look for look in looks if look.is_idle], claimed_at=now)
         return looks
 
     def forget_held(self) -> None:
@@ -211,8 +213,9 @@ class Poll:
         is_listed = row.folders_listed_at is not None and now - row.folders_listed_at < LISTED_EVERY
         if row.has_aside or row.lacks_contents or row.fail_count or not is_listed or not row.folders_link:
             return []
-        selected: list[Any] = FolderTree(folders).selected
-        return selected if all(_is_at_rest(folder, self.since, now) for folder in selected) else []
+        selected: list[Any] = FolderTree(folders, reads_new=row.reads_new_folders).selected
+        since = since_for(row.sync_from, self.since)
+        return selected if all(_is_at_rest(folder, since, now) for folder in selected) else []
 
     def _ask(self, look: Look, client: Callable[[], GraphClient], row: Row[Any], folders: Iterable[Any]) -> None:
         """Ask for what follows each cursor, until there is something new."""
@@ -235,9 +238,10 @@ class Poll:
             return  # a run meets it again, and knows what it means
         look.is_idle, look.is_near = True, graph.is_near()
 
-    def _let_go(self, owner: str, claimed: list[int], idle: list[Look], next_due_at: datetime) -> None:
+    def _let_go(self, owner: str, claimed: list[int], idle: list[Look], *, claimed_at: datetime) -> None:
         """Let all go, and write that the idle ones are up to date."""
-        now = self.clock()
+        now, shared = self.clock(), shared_now(self.session, self.clock())
+        next_due_at = due_again(claimed_at + jittered(self.interval), claimed_at=claimed_at, now=shared)
         ours = update(Mailbox).where(Mailbox.lease_owner == owner)
         free: dict[str, Any] = {"lease_owner": None, "lease_expires_at": None}
         done = {"next_due_at": next_due_at, "last_success_at": now, "last_result": str(Result.DONE)}

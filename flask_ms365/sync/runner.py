@@ -34,7 +34,7 @@ from flask_ms365.sync.mailbox_client import MailboxClients
 from flask_ms365.sync.outcome import log_run, note_trouble, outcome, sync_run
 from flask_ms365.sync.poll import FOLDERS_AGE, Poll, jittered
 from flask_ms365.sync.report import Result, RunReport, TickReport
-from flask_ms365.sync.since import since_of
+from flask_ms365.sync.since import since_for, since_of
 from flask_ms365.sync.tenants import Place, Tenants
 from flask_ms365.sync.tick import Tick
 from flask_ms365.sync.toggle import Toggle
@@ -138,7 +138,8 @@ class Runner:
                 report.result = self._why_not(mailbox_id)
                 return report
             started_at = self.clock()
-            since, folders_age = self._since(snapshot), FOLDERS_AGE if only_due else timedelta(0)
+            since = since_for(self._sync_from(mailbox_id), self._since(snapshot))
+            folders_age = FOLDERS_AGE if only_due else timedelta(0)
             is_enough = turn(report) if is_turn else endless
             self._sync(lease, report, pages, since=since, folders_age=folders_age, is_enough=is_enough)
             self._finish(lease, report, started_at, jittered(_interval(snapshot)))
@@ -254,7 +255,14 @@ class Runner:
         with write_transaction(self.session):
             now = shared_now(self.session, self.clock())
             fail_count = self._fail_count(lease.mailbox_id, is_locked=True)
-            told = outcome(report, now=now, finished_at=self.clock(), fail_count=fail_count or 0, interval=interval)
+            told = outcome(
+                report,
+                claimed_at=lease.claimed_at,
+                now=now,
+                finished_at=self.clock(),
+                fail_count=fail_count or 0,
+                interval=interval,
+            )
             if not release(self.session, lease, **told):
                 report.result = Result.TAKEN
             # a mailbox may be deleted meanwhile; and a refused app would fill the table, mailbox by mailbox
@@ -287,6 +295,10 @@ class Runner:
 
     def _since(self, settings: Snapshot) -> datetime | None:
         return since_of(settings.number("sync_since"), self.clock())
+
+    def _sync_from(self, mailbox_id: int) -> datetime | None:
+        """Return from when on people want mail of a mailbox; what they choose later takes the lease away."""
+        return self.session.scalar(select(Mailbox.sync_from).where(Mailbox.id == mailbox_id))
 
     @property
     def _lease_seconds(self) -> int:

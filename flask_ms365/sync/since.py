@@ -6,15 +6,24 @@ It moves on with time, and back only by reading the folder again from the start.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 # clocks differ, and Graph may tell of a message a round late
 _SLACK = timedelta(hours=1)
+# what is stored of a mailbox of which people want all mail, whatever the settings say
+ALL_MAIL = datetime(1900, 1, 1, tzinfo=timezone.utc)
 
 
 def since_of(days: int, now: datetime) -> datetime | None:
     """Return from when on mail of the last ``days`` was received; 0 stands for all mail."""
     return now - timedelta(days=days) if days else None
+
+
+def since_for(sync_from: datetime | None, by_settings: datetime | None) -> datetime | None:
+    """Return from when on mail of a mailbox is wanted: as people chose for it, else as the settings say."""
+    if sync_from is None:
+        return by_settings
+    return sync_from if sync_from > ALL_MAIL else None
 
 
 def has_gap(since: datetime | None, wanted: datetime | None) -> bool:
