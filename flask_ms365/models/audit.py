@@ -9,7 +9,7 @@ from sqlalchemy import JSON, String, event
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flask_ms365.errors import AppendOnly
-from flask_ms365.models.base import Base
+from flask_ms365.models.base import Base, HostId
 
 
 class AuditEvent(Base):
@@ -66,5 +66,5 @@ class Told(Base):
     __tablename__ = "ms365_told"
 
     subject: Mapped[str] = mapped_column(String(128), primary_key=True)
-    user_id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    user_id: Mapped[str] = mapped_column(HostId, primary_key=True)
     at: Mapped[datetime]

@@ -17,6 +17,8 @@ from sqlalchemy.schema import ColumnCollectionConstraint
 from sqlalchemy.sql import Delete, Update
 from sqlalchemy.types import TypeDecorator
 
+from flask_ms365.directory import LONGEST_ID
+
 GRAPH_ID_LENGTH = 2048
 
 T = TypeVar("T")
@@ -114,6 +116,11 @@ def _of_json(value: str | None) -> Any:
 # number beside it, this length fits a key of every database: 3,072 bytes in InnoDB, 2,704 in PostgreSQL.
 GraphId = String(GRAPH_ID_LENGTH).with_variant(
     mysql.VARCHAR(GRAPH_ID_LENGTH, charset="ascii", collation="ascii_bin"), "mysql", "mariadb"
+)
+
+# The host's ids of its users and roles, too: "Kim" may be somebody else than "kim", and must not read her mail.
+HostId = String(LONGEST_ID).with_variant(
+    mysql.VARCHAR(LONGEST_ID, charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb"
 )
 
 # A message may be tens of megabytes; MySQL's TEXT ends at 64 KB.

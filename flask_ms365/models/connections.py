@@ -9,7 +9,7 @@ from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flask_ms365.crypto import Sealed
-from flask_ms365.models.base import Base
+from flask_ms365.models.base import Base, HostId
 
 
 class Connection(Base):
@@ -19,7 +19,7 @@ class Connection(Base):
     __table_args__ = (UniqueConstraint("user_id", "tid", "oid"), Base.__table_args__)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[str] = mapped_column(String(128))
+    user_id: Mapped[str] = mapped_column(HostId)
 
     # who signed in
     tid: Mapped[str] = mapped_column(String(36))
@@ -66,7 +66,7 @@ class OAuthFlow(Base):
     outcome_id: Mapped[str] = mapped_column(String(32), unique=True)
     binding: Mapped[str] = mapped_column(String(64))
     # empty where a visitor signs in to the host: nobody is known yet
-    user_id: Mapped[str] = mapped_column(String(128))
+    user_id: Mapped[str] = mapped_column(HostId)
     # own, system, sign_in or consent: see identity/flow.py
     purpose: Mapped[str] = mapped_column(String(16), default="own")
     mailbox_id: Mapped[int | None] = mapped_column(ForeignKey("ms365_mailbox.id", ondelete="CASCADE"), index=True)

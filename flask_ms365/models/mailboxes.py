@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, WriteOnlyMapped, mapped_column, relationship
 
-from flask_ms365.models.base import Base, GraphId, Json, LongText
+from flask_ms365.models.base import Base, GraphId, HostId, Json, LongText
 
 if TYPE_CHECKING:
     from flask_ms365.models.mail import Folder, Message
@@ -49,7 +49,7 @@ class Mailbox(Base):
     kind: Mapped[str] = mapped_column(String(16))
     # sign_in (the account's own mailbox), shared (a delegate's sign-in) or application (no sign-in at all)
     access: Mapped[str] = mapped_column(String(16), default="sign_in")
-    owner_id: Mapped[str | None] = mapped_column(String(128))
+    owner_id: Mapped[str | None] = mapped_column(HostId)
     connection_id: Mapped[int | None] = mapped_column(ForeignKey("ms365_connection.id"), index=True)
     label: Mapped[str | None]
     # the address people know, and the sign-in name beside it: they differ in real tenants
@@ -122,7 +122,7 @@ class Reader(Base):
     # user, role or everyone
     kind: Mapped[str] = mapped_column(String(16))
     # the host's id of the user or the role; empty for everyone
-    subject: Mapped[str] = mapped_column(String(128), default="")
+    subject: Mapped[str] = mapped_column(HostId, default="")
 
 
 class Processed(Base):

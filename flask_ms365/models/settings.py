@@ -9,7 +9,7 @@ from sqlalchemy import JSON, String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flask_ms365.crypto import Sealed
-from flask_ms365.models.base import AnySession, Base
+from flask_ms365.models.base import AnySession, Base, HostId
 from flask_ms365.models.upsert import upsert
 
 
@@ -56,7 +56,7 @@ class SettingsDraft(Base):
     __tablename__ = "ms365_settings_draft"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    user_id: Mapped[str] = mapped_column(String(128))
+    user_id: Mapped[str] = mapped_column(HostId)
     # of the settings that the changes were made from
     version: Mapped[int]
     # key -> text, null for the default, true for a secret: those lie apart, in the order of the catalog
