@@ -105,6 +105,8 @@ class Disconnect:
             mailbox.id,
             state="disconnected" if keep_mail else "deleting",
             next_due_at=self.clock(),
+            paused_at=None,
+            paused_by=None,
             fail_count=0,
             last_error=None,
             last_error_code=None,

@@ -64,8 +64,9 @@ def store_grant(session: AnySession, keyring: Keyring, signed_in: SignedIn, *, n
 
 
 def let_run(mailbox: Mailbox, now: datetime) -> None:
-    """Let a mailbox be read again: due at once, and nothing held against it."""
-    mailbox.state, mailbox.next_due_at, mailbox.fail_count = "connected", now, 0
+    """Let a mailbox be read again: due at once, and nothing held against it. What was paused stays so."""
+    mailbox.state = "connected" if mailbox.paused_at is None else "paused"
+    mailbox.next_due_at, mailbox.fail_count = now, 0
     mailbox.last_error = mailbox.last_error_code = None
 
 

@@ -27,6 +27,12 @@ _SENTENCES: dict[str, Words] = {
     "mailbox.connected": Words("%(target)s connected"),
     "mailbox.disconnected": Words("%(target)s disconnected"),
     "mailbox.mail_deleted": Words("Mail of %(target)s deleted"),
+    "mailbox.paused": Words("%(target)s paused"),
+    "mailbox.resumed": Words("%(target)s resumed"),
+    "mailbox.restarted": Words("%(target)s: to be read again from the start"),
+    "mailbox.folders_chosen": Words("%(target)s: other folders chosen"),
+    "mailbox.sync_from_chosen": Words("%(target)s: another day chosen from which on mail is read"),
+    "mailbox.folder_mail_deleted": Words("%(target)s: mail of the folder %(folder)s deleted"),
     "sign_in.refused": Words("%(target)s may not sign in to this app, and was refused"),
     "mailbox.removal_believed": Words("%(target)s: the missing mail of a folder taken for removed"),
     "user.signed_in": Words("%(target)s signed in with Microsoft"),
@@ -45,7 +51,9 @@ def sentence(event: Any) -> Words:
         return _setting_saved(event.target or "", event.detail)
     target = visible(event.target)
     if event.action in _SENTENCES:
-        return _SENTENCES[event.action].filled(target=target)
+        told = _SENTENCES[event.action].filled(target=target, folder=visible(event.detail.get("folder")))
+        command = visible(event.detail.get("command"))
+        return Words("%(event)s by %(command)s", event=told, command=command) if command else told
     return Words("%(action)s: %(target)s", action=visible(event.action), target=target)
 
 
