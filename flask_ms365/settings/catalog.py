@@ -168,9 +168,23 @@ CATALOG: tuple[SettingSpec, ...] = (
         zero=Words("All mail"),
     ),
     SettingSpec(
+        key="store_bodies",
+        label=Words("Stored texts"),
+        help=Words(
+            "The text of each message is stored with it. Off deletes what is stored; it is fetched when opened."
+        ),
+        kind="toggle",
+        group="sync",
+        check=checks.toggle,
+        default="1",
+    ),
+    SettingSpec(
         key="store_attachments",
         label=Words("Stored attachments"),
-        help=Words("What is attached, up to this size, is stored with its message. 0 fetches it when it is opened."),
+        help=Words(
+            "What is attached, up to this size, is stored with its message. 0 fetches it when opened. Less deletes "
+            "what is larger."
+        ),
         kind="number",
         group="sync",
         check=checks.store_attachments,
@@ -178,6 +192,18 @@ CATALOG: tuple[SettingSpec, ...] = (
         is_required=True,
         unit=Words("MB"),
         zero=Words("None: fetched when opened"),
+    ),
+    SettingSpec(
+        key="keep_removed",
+        label=Words("Removed mail"),
+        help=Words("How long mail is kept that was deleted in Outlook, or moved where nothing is read. 0 is for ever."),
+        kind="number",
+        group="sync",
+        check=checks.keep_removed,
+        default="0",
+        is_required=True,
+        unit=Words("days"),
+        zero=Words("Kept for ever"),
     ),
     SettingSpec(
         key="sign_in",

@@ -97,6 +97,14 @@ def sync_since(text: str) -> str:
     return str(days)
 
 
+def keep_removed(text: str) -> str:
+    """Return whole days."""
+    days = _whole_number(text)
+    if days is None or days > _A_CENTURY:
+        raise ValueError(Words("This must be a number of days, or 0 to keep it for ever"))
+    return str(days)
+
+
 def store_attachments(text: str) -> str:
     """Return whole megabytes."""
     megabytes = _whole_number(text)

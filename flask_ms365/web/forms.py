@@ -95,7 +95,8 @@ def _change(spec: SettingSpec, posted: Mapping[str, str], snapshot: Snapshot) ->
         return value or None  # an empty box keeps the stored one
     if spec.kind == "toggle" and not value:
         # a browser sends nothing for an unticked box; off without an override is no new override
-        return None if is_absent and snapshot.inherited(spec.key).source == "default" else "0"
+        is_asked = f"{spec.key}-shown" in posted or spec.default != "1"  # what is on by itself goes off by no oversight
+        return "0" if is_asked and not (is_absent and _is_simply_off(spec, snapshot)) else None
     if not value and is_absent and not spec.is_required and not can_inherit(snapshot, spec.key):
         return None  # absent it was, absent it stays
     return value
@@ -105,9 +106,15 @@ def _shown(spec: SettingSpec, snapshot: Snapshot) -> dict[str, Any]:
     """Return what the controls of a setting show before anybody typed."""
     row = snapshot.stored(spec.key)
     # a toggle that is simply off stays operable; a ticked box in front of it would only be in the way
-    is_in_the_way = spec.kind == "toggle" and snapshot.inherited(spec.key).source == "default"
+    is_in_the_way = _is_simply_off(spec, snapshot)
     shown = {"use_default": row is None and can_inherit(snapshot, spec.key) and not is_in_the_way}
     if spec.is_secret:
         return shown
     text = row.value if row else as_text(snapshot.inherited(spec.key).value)
     return {**shown, "value": spec.typed(text) if spec.kind == "toggle" else text}
+
+
+def _is_simply_off(spec: SettingSpec, snapshot: Snapshot) -> bool:
+    """Tell a toggle that is off because nobody has said anything."""
+    inherited = snapshot.inherited(spec.key)
+    return spec.kind == "toggle" and inherited.source == "default" and not inherited.value

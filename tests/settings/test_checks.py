@@ -109,6 +109,17 @@ def test_how_far_back_is_kept_as_plain_days(text: str, stored: str) -> None:
     assert checks.sync_since(text) == stored
 
 
+@pytest.mark.parametrize("text", ["-1", "36501", "1.5", "never", "\u0663\u0660"])
+def test_removed_mail_is_kept_for_whole_days_or_for_ever(text: str) -> None:
+    with pytest.raises(ValueError, match="number of days, or 0 to keep it for ever"):
+        checks.keep_removed(text)
+
+
+@pytest.mark.parametrize(("text", "stored"), [("0", "0"), ("030", "30")])
+def test_how_long_removed_mail_is_kept_is_plain_days(text: str, stored: str) -> None:
+    assert checks.keep_removed(text) == stored
+
+
 @pytest.mark.parametrize("text", ["-1", "51", "1.5", "10 MB", "\u0661\u0660", "99999999999"])
 def test_attachments_that_are_too_large_to_store_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="from 1 to 50, or 0 to store none"):

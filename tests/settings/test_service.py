@@ -60,10 +60,12 @@ def test_a_stored_value_holds_over_that_of_the_deployment(make_host: HostFactory
 def test_use_default_brings_the_deployments_value_back(make_host: HostFactory, spec: Any) -> None:
     given = {**CREDENTIALS, "cloud": "usgov", "email_sync": "1", "sync_interval": "15"}
     given |= {"client_secret_expires_on": "2027-11-25", "sync_since": "30", "store_attachments": "10"}
+    given |= {"store_bodies": "0", "keep_removed": "30"}
     given |= {"credential": "certificate", "client_certificate": certificate("Given")}
     given |= {"sign_in": "1", "sign_in_tenants": CLIENT_ID, "sign_in_domains": "contoso.com, fabrikam.com"}
     other = {**CREDENTIALS, "tenant_id": "fabrikam.com", "cloud": "china", "email_sync": "0", "sync_interval": "30"}
     other |= {"client_secret_expires_on": "2028-11-25", "sync_since": "60", "store_attachments": "0"}
+    other |= {"store_bodies": "1", "keep_removed": "0"}
     other |= {"credential": "secret", "client_certificate": certificate("Other")}
     other |= {"sign_in": "0", "sign_in_tenants": "", "sign_in_domains": "contoso.com"}
     host = make_host(**{f"MS365_{key.upper()}": value for key, value in given.items()})
@@ -98,6 +100,7 @@ def test_an_empty_secret_of_ones_own_hides_that_of_the_deployment(make_host: Hos
         ("sync_interval", "Enter the Sync interval, or tick Use default"),
         ("sync_since", "Enter the Mail history, or tick Use default"),
         ("store_attachments", "Enter the Stored attachments, or tick Use default"),
+        ("keep_removed", "Enter the Removed mail, or tick Use default"),
     ],
 )
 def test_a_required_setting_cannot_be_emptied(host: Host, key: str, problem: str) -> None:

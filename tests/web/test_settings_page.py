@@ -62,7 +62,9 @@ def test_there_is_no_box_where_there_is_nothing_to_inherit(visitor: Visitor) -> 
         "email_sync",
         "sync_interval",
         "sync_since",
+        "store_bodies",
         "store_attachments",
+        "keep_removed",
         "sign_in",
     ]
 
@@ -134,6 +136,17 @@ def test_a_toggle_of_the_deployment_can_be_switched_off_here(make_host: HostFact
 def test_the_toggle_goes_on_in_the_save_that_brings_the_credentials(host: Host, visitor: Visitor) -> None:
     visitor.submit(SETTINGS, {**FILLED_IN, "email_sync-value": "y"})
     assert stored(host)["email_sync"] == "1"
+
+
+def test_what_is_on_by_itself_can_be_switched_off(host: Host, visitor: Visitor) -> None:
+    visitor.submit(SETTINGS, {**FILLED_IN, "store_bodies-use_default": None, "store_bodies-value": None})
+    assert stored(host)["store_bodies"] == "0"
+
+
+def test_what_is_on_by_itself_stays_on_where_a_post_does_not_mention_it(host: Host, visitor: Visitor) -> None:
+    unmentioned = dict.fromkeys(("store_bodies-use_default", "store_bodies-value", "store_bodies-shown"))
+    visitor.submit(SETTINGS, {**FILLED_IN, **unmentioned})
+    assert "store_bodies" not in stored(host)
 
 
 def test_unticking_the_toggle_switches_off(host: Host, visitor: Visitor) -> None:
