@@ -108,7 +108,7 @@ def progress_of(session: AnySession, mailbox_ids: Sequence[int]) -> dict[int, Pr
 
 def readings_of(session: AnySession, mailbox_ids: Sequence[int]) -> dict[int, list[Reading]]:
     """Return the folders of each mailbox that are read, the inbox first; one statement."""
-    return {mailbox_id: readings(rows) for mailbox_id, rows in folder_rows(session, mailbox_ids).items()}
+    return {mailbox_id: chosen_readings(rows) for mailbox_id, rows in folder_rows(session, mailbox_ids).items()}
 
 
 def folder_rows(session: AnySession, mailbox_ids: Sequence[int]) -> dict[int, list[Any]]:
@@ -121,13 +121,13 @@ def folder_rows(session: AnySession, mailbox_ids: Sequence[int]) -> dict[int, li
     return {mailbox_id: folders[mailbox_id] for mailbox_id in mailbox_ids}
 
 
-def readings(folders: list[Any]) -> list[Reading]:
+def chosen_readings(folders: list[Any]) -> list[Reading]:
     """Return those of a mailbox's folders that are read, the inbox first."""
     chosen: list[Any] = FolderTree(folders, reads_new=all(folder.reads_new_folders for folder in folders)).selected
     return [Reading(folder, bool(folder.has_ended)) for folder in chosen]
 
 
-def measured(read: Sequence[Reading]) -> Progress:
+def measured(readings: Sequence[Reading]) -> Progress:
     """Return how far ``readings`` are together."""
     under_way = [reading.folder for reading in readings if reading.is_under_way]
     # they are read at once, so their rates add up

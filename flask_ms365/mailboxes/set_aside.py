@@ -1,13 +1,15 @@
-"""Messages that could not be read or stored: why, in plain words, and how they are tried again."""
+"""Messages that could not be read or stored: why, in plain words, how they are tried again, and how given up."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select, update
 
-from flask_ms365.models import SetAside, write_transaction
+from flask_ms365 import audit
+from flask_ms365.models import Mailbox, SetAside, write_transaction
 from flask_ms365.models.base import AnySession, rows_changed
 from flask_ms365.sync.lease import hurry
 from flask_ms365.words import Words
@@ -28,27 +30,56 @@ _REASONS = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class AsideCount:
+    """How many messages of a mailbox are set aside: those that are tried again, and those that a person skipped."""
+
+    waiting: int = 0
+    skipped: int = 0
+
+
 def reason(code: str) -> Words:
     """Return what ``code`` means."""
     return _REASONS.get(code, UNKNOWN)
 
 
-def count_set_aside(session: AnySession, mailbox_ids: Sequence[int]) -> dict[int, int]:
+def count_set_aside(session: AnySession, mailbox_ids: Sequence[int]) -> dict[int, AsideCount]:
     """Return how many messages of each mailbox are set aside, where there are any; one statement."""
-    counted = select(SetAside.mailbox_id, func.count()).where(SetAside.mailbox_id.in_(mailbox_ids))
-    return {row[0]: row[1] for row in session.execute(counted.group_by(SetAside.mailbox_id))}
+    skipped = func.count(SetAside.skipped_at)
+    counted = select(SetAside.mailbox_id, func.count() - skipped, skipped).where(SetAside.mailbox_id.in_(mailbox_ids))
+    rows = session.execute(counted.group_by(SetAside.mailbox_id))
+    return {mailbox_id: AsideCount(waiting=waiting, skipped=gone) for mailbox_id, waiting, gone in rows}
 
 
 def list_set_aside(session: AnySession, mailbox_id: int) -> Sequence[SetAside]:
-    """Return the messages of a mailbox that are set aside, those first that are tried next."""
+    """Return the messages of a mailbox that are set aside: first those that are tried next, last the skipped."""
     wanted = select(SetAside).where(SetAside.mailbox_id == mailbox_id)
-    return session.scalars(wanted.order_by(SetAside.next_try_at, SetAside.id).limit(SHOWN)).all()
+    in_order = wanted.order_by(SetAside.skipped_at.is_not(None), SetAside.next_try_at, SetAside.id)
+    return session.scalars(in_order.limit(SHOWN)).all()
 
 
-def try_again(session: AnySession, mailbox_id: int, *, now: datetime) -> int:
-    """Let the next sync try all of them again; return how many there are."""
+def try_again(session: AnySession, mailbox_id: int, *, now: datetime, row_id: int | None = None) -> int:
+    """Let the next sync try all of them again but the skipped ones, or the one with ``row_id``; return how many."""
+    which = SetAside.skipped_at.is_(None) if row_id is None else SetAside.id == row_id
     with write_transaction(session):
         # the mailbox before what belongs to it: a sync under way locks them in this order
         hurry(session, mailbox_id, now)
-        due = update(SetAside).where(SetAside.mailbox_id == mailbox_id)
-        return rows_changed(session, due.values(next_try_at=now))
+        due = update(SetAside).where(SetAside.mailbox_id == mailbox_id, which)
+        return rows_changed(session, due.values(next_try_at=now, skipped_at=None))
+
+
+def skip(session: AnySession, mailbox: Mailbox, row_id: int, *, now: datetime, actor: str | None) -> int:
+    """Give a message up: it is not tried again unless it changes at Microsoft, or somebody asks; return 1, or 0.
+
+    That is in the audit log, without a word of the message.
+    """
+    mailbox_id, address = mailbox.id, mailbox.address
+    given_up = update(SetAside).where(
+        SetAside.mailbox_id == mailbox_id, SetAside.id == row_id, SetAside.skipped_at.is_(None)
+    )
+    with write_transaction(session):
+        met = rows_changed(session, given_up.values(skipped_at=now))
+        if met:
+            detail = {"mailbox_id": mailbox_id, "set_aside_id": row_id}
+            audit.record(session, "mailbox.message_skipped", at=now, actor=actor, target=address, **detail)
+    return met

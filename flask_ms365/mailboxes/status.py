@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -12,8 +12,8 @@ from sqlalchemy import func, select
 
 from flask_ms365.mailboxes.doubts import Doubt
 from flask_ms365.mailboxes.overdue import is_overdue, overdue_before
-from flask_ms365.mailboxes.progress import Progress, Reading, measured, readings_of
-from flask_ms365.mailboxes.set_aside import ABSENT, UNKNOWN, count_set_aside
+from flask_ms365.mailboxes.progress import Progress, chosen_readings, folder_rows, measured
+from flask_ms365.mailboxes.set_aside import ABSENT, UNKNOWN, AsideCount, count_set_aside
 from flask_ms365.models import Folder, Mailbox, Message
 from flask_ms365.models.base import AnySession
 from flask_ms365.models.mail import ASKED
@@ -76,12 +76,17 @@ class MailboxStatus:
     doubts: Sequence[Doubt]
     unreadable: Sequence[Unreadable]
     set_aside_count: int
+    # given up by a person, and not among those
+    skipped_count: int = 0
     connected_at: datetime
     last_success_at: datetime | None
     next_due_at: datetime
     error: str | None
     error_code: str | None
     is_overdue: bool
+    # all folders, as rows of progress.py, and how many messages of each are stored
+    folders: Sequence[Any] = ()
+    stored: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def needs_a_person(self) -> bool:
@@ -128,15 +133,15 @@ def statuses_of(
     if not ids:
         return []
     is_on, limit = settings.is_sync_on, overdue_before(settings, now)
-    readings, stored, set_aside = readings_of(session, ids), _count_stored(session, ids), count_set_aside(session, ids)
+    folders, stored, set_aside = folder_rows(session, ids), _count_stored(session, ids), count_set_aside(session, ids)
     return [
         _status(
             mailbox,
             state=state_of(mailbox, is_on=is_on, now=now),
             is_overdue=is_overdue(mailbox, limit),
-            readings=readings[mailbox.id],
+            folders=folders[mailbox.id],
             stored=stored[mailbox.id],
-            set_aside_count=set_aside.get(mailbox.id, 0),
+            set_aside=set_aside.get(mailbox.id, AsideCount()),
         )
         for mailbox in mailboxes
     ]
@@ -147,12 +152,13 @@ def _status(
     *,
     state: str,
     is_overdue: bool,
-    readings: Sequence[Reading],
+    folders: list[Any],
     stored: Mapping[int, int],
-    set_aside_count: int,
+    set_aside: AsideCount,
 ) -> MailboxStatus:
     words, kind = WORDS[state]
-    folders = [reading.folder for reading in readings]
+    read = chosen_readings(folders)
+    chosen = [reading.folder for reading in read]
     return MailboxStatus(
         id=mailbox.id,
         address=mailbox.address,
@@ -160,20 +166,23 @@ def _status(
         words=words,
         kind=kind,
         message_count=sum(stored.values()),
-        progress=measured(readings),
+        progress=measured(read),
         doubts=[
             Doubt(folder_id=folder.id, name=folder.name, stored=stored.get(folder.id, 0))
-            for folder in folders
+            for folder in chosen
             if folder.doubt == ASKED
         ],
-        unreadable=[Unreadable(name=folder.name, code=folder.error_code) for folder in folders if folder.error_code],
-        set_aside_count=set_aside_count,
+        unreadable=[Unreadable(name=folder.name, code=folder.error_code) for folder in chosen if folder.error_code],
+        set_aside_count=set_aside.waiting,
+        skipped_count=set_aside.skipped,
         connected_at=mailbox.created_at,
         last_success_at=mailbox.last_success_at,
         next_due_at=mailbox.next_due_at,
         error=mailbox.last_error,
         error_code=mailbox.last_error_code,
         is_overdue=is_overdue,
+        folders=folders,
+        stored=stored,
     )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, case, func, select
+from sqlalchemy import Case, Select, and_, bindparam, case, func, select
 
 from flask_ms365.mailboxes.overdue import are_overdue
 from flask_ms365.models import Mailbox, Message, Tenant
@@ -17,9 +17,9 @@ from flask_ms365.sync.lease import DISCONNECTED
 from flask_ms365.sync.report import NEEDS_A_PERSON, Result
 
 # nobody looks at these by themselves
-_AT_REST = ("sign_in_needed", "paused", *DISCONNECTED)
+AT_REST = ("sign_in_needed", "paused", *DISCONNECTED)
 _NOT_CONNECTED = (*DISCONNECTED, "delete_failed")
-_BAD = ("sign_in_needed", "failed", "delete_failed")
+BAD = ("sign_in_needed", "failed", "delete_failed")
 # messages; a page must not wait until a database has counted millions of rows
 MOST_COUNTED = 100_000
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -54,18 +54,18 @@ class Summary:
     @property
     def need_a_person(self) -> int:
         """How many of them will not go on by themselves, or have not gone on for long."""
-        return sum(self.counts.get(state, 0) for state in _BAD) + self.stalled
+        return sum(self.counts.get(state, 0) for state in BAD) + self.stalled
 
     @property
     def stalled(self) -> int:
         """How many are overdue, though nothing is known to be wrong with them."""
-        return sum(count for state, count in self.overdue.items() if state not in _BAD)
+        return sum(count for state, count in self.overdue.items() if state not in BAD)
 
 
 def summarise(session: AnySession, *, now: datetime, limit: datetime | None) -> Summary:
     """Count the mailboxes by state; one statement. ``limit`` is that of :func:`overdue_before`."""
     rows = session.execute(_by_state(), {"now": now, "limit": limit or _LONG_AGO}).all()
-    awake = [row for row in rows if row.kind not in (*_AT_REST, *_NOT_CONNECTED)]
+    awake = [row for row in rows if row.kind not in (*AT_REST, *_NOT_CONNECTED)]
     return Summary(
         counts={row.kind: row.many for row in rows},
         overdue={row.kind: int(row.overdue) for row in rows},
@@ -77,23 +77,32 @@ def summarise(session: AnySession, *, now: datetime, limit: datetime | None) -> 
     )
 
 
-@cache
-def _by_state() -> Select[Any]:
-    """Return the statement, made once: every page of the admins runs it, and making it takes longer than that."""
+def state_in(now: Any, *, is_on: bool = True) -> Case[Any]:
+    """Return how a mailbox is, as :func:`~flask_ms365.mailboxes.status.state_of` says it, for the database."""
     failed = and_(Mailbox.fail_count > 0, Mailbox.last_result.in_([str(result) for result in NEEDS_A_PERSON]))
     # the worst that holds comes first, as for a single mailbox
-    state = case(
+    at_rest: list[Any] = [
         (and_(Mailbox.state == "deleting", Mailbox.fail_count > 0), "delete_failed"),
-        (Mailbox.state.in_(_AT_REST), Mailbox.state),
-        (Mailbox.lease_expires_at > bindparam("now"), "syncing"),
+        (Mailbox.state.in_(AT_REST), Mailbox.state),
+    ]
+    if not is_on:
+        return case(*at_rest, else_="off")
+    return case(
+        *at_rest,
+        (Mailbox.lease_expires_at > now, "syncing"),
         (failed, "failed"),
         (Mailbox.fail_count > 0, "waiting"),
         (Mailbox.last_result == str(Result.UNDER_WAY), "syncing"),  # it waits for its next turn
         (Mailbox.last_success_at.is_not(None), "up_to_date"),
         else_="never_synced",
     )
+
+
+@cache
+def _by_state() -> Select[Any]:
+    """Return the statement, made once: every page of the admins runs it, and making it takes longer than that."""
     each = select(
-        state.label("kind"),
+        state_in(bindparam("now")).label("kind"),
         case((are_overdue(bindparam("limit")), 1), else_=0).label("is_overdue"),
         case((Mailbox.lease_expires_at > bindparam("now"), 1), else_=0).label("is_held"),
         Mailbox.last_success_at,
