@@ -17,6 +17,7 @@ from flask_ms365.sync.report import RunReport, TickReport
 # What serves an app is imported where an app is made: a script that only names this package should not wait for it.
 if TYPE_CHECKING:
     from flask_sqlalchemy import SQLAlchemy
+    from wtforms import Form
 
     from flask_ms365.check.outcome import HostCheck, Outcome
     from flask_ms365.content.contents import Contents
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
     from flask_ms365.identity.host_sign_in import SignInHandler
     from flask_ms365.jobs.hook import JobHook
     from flask_ms365.permissions import Permission
+    from flask_ms365.processes.process import Process, ProcessFunction
     from flask_ms365.settings.service import Settings
     from flask_ms365.web.words import NavItem
 
 HandlerT = TypeVar("HandlerT", bound=Handler)
+ProcessT = TypeVar("ProcessT", bound="ProcessFunction")
 SignInHandlerT = TypeVar("SignInHandlerT", bound="SignInHandler")
 HostCheckT = TypeVar("HostCheckT", bound="Callable[[], Outcome]")
 ReportT = TypeVar("ReportT", RunReport, TickReport)
@@ -49,6 +52,7 @@ class MS365:
     def __init__(self, app: Flask | None = None, *, clock: Callable[[], datetime] = _utc_now, **options: Any) -> None:
         self._clock = clock
         self._handlers: list[Handler] = []
+        self._processes: dict[str, Process] = {}
         self._sign_in_handlers: list[SignInHandler] = []
         self._host_checks: list[HostCheck] = []
         if app is not None:
@@ -88,6 +92,7 @@ class MS365:
                 job_hook=job_hook,
                 clock=self._clock,
                 handlers=self._handlers,
+                processes=self._processes,
                 sign_in_handlers=self._sign_in_handlers,
                 host_checks=self._host_checks,
             ),
@@ -120,6 +125,26 @@ class MS365:
         """
         self._handlers.append(handler)
         return handler
+
+    def process(self, name: str, options: type[Form] | None = None) -> Callable[[ProcessT], ProcessT]:
+        """Register a process that admins may choose for a mailbox of the team: ``process(message, options)``.
+
+        It is called inside the transaction that stores the message, for the first message of each conversation that was
+        received since it was chosen: once a conversation, ever. What it may not do is what :meth:`on_message` says. A
+        text that it returns is shown where an admin tries it. May be used before :meth:`init_app`.
+
+        :param name: what admins know it by, and what is stored; 50 characters at most
+        :param options: a WTForms form, filled in for each mailbox; ``options`` is its ``data``, {} without a form
+        :raises ConfigurationError: there is a process with this name already
+        """
+
+        def register(process: ProcessT) -> ProcessT:
+            from flask_ms365.processes.process import Process, add_process
+
+            add_process(self._processes, Process(name=name, call=process, form=options))
+            return process
+
+        return register
 
     def sign_in(self, handler: SignInHandlerT) -> SignInHandlerT:
         """Register ``handler(identity)``, called when somebody has signed in to the host with a Microsoft account.

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from flask_ms365.jobs.hook import EmailSyncJob, JobHook
     from flask_ms365.mailboxes.connect import Connect
     from flask_ms365.mailboxes.disconnect import Disconnect
+    from flask_ms365.mailboxes.edit import Editing
     from flask_ms365.mailboxes.system import SystemMailboxes
     from flask_ms365.models.base import AnySession
     from flask_ms365.permissions import Permission
+    from flask_ms365.processes.choosing import Processes
     from flask_ms365.settings.drafts import Drafts
     from flask_ms365.settings.service import Settings
     from flask_ms365.sync.runner import Runner
@@ -51,6 +53,8 @@ class State:
     host_sign_in: HostSignIn
     connect: Connect
     mailboxes: SystemMailboxes
+    editing: Editing
+    processes: Processes
     disconnect: Disconnect
     contents: Contents
     missing_contents: MissingContents

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -34,6 +34,7 @@ from flask_ms365.jobs.start import start_with_first_request
 from flask_ms365.mailboxes.connect import Connect
 from flask_ms365.mailboxes.deletion import Deletion
 from flask_ms365.mailboxes.disconnect import Disconnect
+from flask_ms365.mailboxes.edit import Editing
 from flask_ms365.mailboxes.keep_alive import KeepAlive
 from flask_ms365.mailboxes.overdue import OverdueAlarm
 from flask_ms365.mailboxes.system import SystemMailboxes
@@ -41,6 +42,8 @@ from flask_ms365.models import join_metadata
 from flask_ms365.models.base import AnySession
 from flask_ms365.models.counts import tidy_counts
 from flask_ms365.permissions import Permission
+from flask_ms365.processes.choosing import Processes
+from flask_ms365.processes.process import Process
 from flask_ms365.settings.drafts import Drafts
 from flask_ms365.settings.registration import allowed_accounts, app_registration
 from flask_ms365.settings.reminder import Reminder
@@ -68,6 +71,7 @@ class Host:
     job_hook: JobHook | None
     clock: Callable[[], datetime]
     handlers: Sequence[Handler]
+    processes: Mapping[str, Process]
     sign_in_handlers: Sequence[SignInHandler]
     host_checks: Sequence[HostCheck]
 
@@ -88,7 +92,7 @@ def mount(app: Flask, host: Host) -> None:
 
 def _state(app: Flask, session: AnySession, host: Host) -> State:
     """Make the services of one app; none of them holds the extension, and none starts anything."""
-    keyring, clock = keyring_from(app.config), host.clock
+    keyring, clock, directory = keyring_from(app.config), host.clock, HostDirectory(directory=host.directory)
     settings = Settings(
         app=app,
         session=session,
@@ -151,6 +155,8 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
         ),
         connect=Connect(**connecting, let_go=partial(_let_go, disconnect)),
         mailboxes=SystemMailboxes(**connecting),
+        editing=Editing(session=session, directory=directory, clock=clock),
+        processes=Processes(session=session, known=host.processes, clock=clock),
         disconnect=disconnect,
         contents=Contents(app=app, session=session, clients=clients),
         missing_contents=missing,
@@ -160,7 +166,7 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
         clock=clock,
         authorize=host.authorize,
         current_user_id=_as_text(host.current_user_id) if host.current_user_id else flask_login_user_id,
-        directory=HostDirectory(directory=host.directory),
+        directory=directory,
     )
 
 
@@ -191,6 +197,7 @@ def _runner(
         clients=clients,
         missing=missing,
         handlers=host.handlers,
+        processes=host.processes,
         clock=host.clock,
         engine=lambda: current_state().engine,
         tally=clients.tally,

@@ -31,6 +31,7 @@ FORBIDDEN = {
     "settings": f"{OURS}.web {OURS}.graph {OURS}.sync flask.request",
     "identity": f"{OURS}.web {OURS}.graph {OURS}.sync flask.request",
     "graph": f"flask sqlalchemy {OURS}.models",
+    "processes": f"{OURS}.web {OURS}.jobs {OURS}.graph {OURS}.mailboxes flask.request",
     "sync": f"flask.request {OURS}.web {OURS}.jobs",
     "sync.plan": f"flask sqlalchemy urllib3 {OURS}.models",
     "mailboxes": f"{OURS}.web {OURS}.jobs flask.request",

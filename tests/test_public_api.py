@@ -59,6 +59,7 @@ def test_what_the_extension_offers() -> None:
         "sync_mailbox",
         "content",
         "on_message",
+        "process",
         "sign_in",
         "check",
         "csp_sources",

@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 from flask_ms365 import audit
 from flask_ms365.models import Mailbox, SetAside, write_transaction
 from flask_ms365.models.base import AnySession, rows_changed
+from flask_ms365.processes.process import process_of
 from flask_ms365.sync.lease import hurry
 from flask_ms365.words import Words
 
@@ -40,6 +41,8 @@ class AsideCount:
 
 def reason(code: str) -> Words:
     """Return what ``code`` means."""
+    if process := process_of(code):
+        return Words("The process %(process)s failed over it. The log has the details.", process=process)
     return _REASONS.get(code, UNKNOWN)
 
 

@@ -52,6 +52,6 @@ class Page:
 class HandlerFailed(Exception):
     """Handlers of the host raised over these messages, the cause first; nothing of the page was stored."""
 
-    def __init__(self, graph_ids: Collection[str]) -> None:
+    def __init__(self, causes: Mapping[str, Exception]) -> None:
         super().__init__("A handler of the host failed.")
-        self.graph_ids = graph_ids
+        self.causes = causes

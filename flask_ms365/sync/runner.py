@@ -44,6 +44,7 @@ from flask_ms365.tally import Tally
 if TYPE_CHECKING:
     from flask_ms365.content.missing import MissingContents
     from flask_ms365.graph import GraphClient
+    from flask_ms365.processes.process import Process
     from flask_ms365.sync.engine import MailboxSync
     from flask_ms365.sync.reading import Following
 
@@ -64,6 +65,7 @@ class Runner:
     clients: MailboxClients
     missing: MissingContents
     handlers: Sequence[Handler]
+    processes: Mapping[str, Process]
     clock: Callable[[], datetime]
     # who ticks here
     engine: Callable[[], str]
@@ -141,7 +143,15 @@ class Runner:
             since = since_for(self._sync_from(mailbox_id), self._since(snapshot))
             folders_age = FOLDERS_AGE if only_due else timedelta(0)
             is_enough = turn(report) if is_turn else endless
-            self._sync(lease, report, pages, since=since, folders_age=folders_age, is_enough=is_enough)
+            self._sync(
+                lease,
+                report,
+                pages,
+                since=since,
+                keeps_bodies=snapshot.effective("store_bodies").value is True,
+                folders_age=folders_age,
+                is_enough=is_enough,
+            )
             self._finish(lease, report, started_at, jittered(_interval(snapshot)))
             place.leave(report, shared_now(self.session, self.clock()))
         return report
@@ -181,6 +191,7 @@ class Runner:
         pages: Mapping[int, Following],
         *,
         since: datetime | None,
+        keeps_bodies: bool,
         folders_age: timedelta,
         is_enough: Callable[[], bool],
     ) -> None:
@@ -188,7 +199,7 @@ class Runner:
         self.under_way[lease.mailbox_id] = report
         try:
             graph = self.clients.of(lease.mailbox_id)
-            sync = self._mailbox_sync(graph, lease, report, since, is_enough)
+            sync = self._mailbox_sync(graph, lease, report, since, is_enough, keeps_bodies=keeps_bodies)
             if sync.run(folders_age=folders_age, pages=pages):
                 report.has_more = self.missing.fetch(lease.mailbox_id, graph, lease, is_stopping=self.is_stopping)
             else:
@@ -211,8 +222,11 @@ class Runner:
         report: RunReport,
         since: datetime | None,
         is_enough: Callable[[], bool],
+        *,
+        keeps_bodies: bool,
     ) -> MailboxSync:
         # imported late: the engine brings Graph's client, which a process that shows pages never needs
+        from flask_ms365.processes.calling import Calling
         from flask_ms365.sync.engine import MailboxSync
         from flask_ms365.sync.listing import FolderListing
         from flask_ms365.sync.store import Store
@@ -222,10 +236,14 @@ class Runner:
             session=self.session,
             lease=lease,
             handlers=self.handlers,
+            calling=Calling(
+                session=self.session, processes=self.processes, mailbox_id=lease.mailbox_id, clock=self.clock
+            ),
             check_toggle=check_toggle,
             clock=self.clock,
             quota=graph.quota,
         )
+        store.keeps_bodies = keeps_bodies
         store.is_careful = (self._fail_count(lease.mailbox_id) or 0) >= _CAREFUL_AFTER
         self.session.commit()  # no transaction is open while Graph is asked
         return MailboxSync(

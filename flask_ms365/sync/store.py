@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, delete, exists, func, insert, select, update
+from sqlalchemy.orm.attributes import set_committed_value
 
 from flask_ms365.errors import MS365Error
 from flask_ms365.graph.quota import Quota
@@ -17,12 +18,14 @@ from flask_ms365.models import Folder, Message, SetAside, Sighting, write_transa
 from flask_ms365.models.base import AnySession, in_batches, rows_changed
 from flask_ms365.models.counts import add_counts
 from flask_ms365.models.insert import insert_rows
+from flask_ms365.processes.calling import Calling
 from flask_ms365.signals import message_synced
 from flask_ms365.sync.attachments import replace_attachments
 from flask_ms365.sync.changes import Change, Handler
 from flask_ms365.sync.lease import Lease, renew, shared_now
 from flask_ms365.sync.page import Aside, HandlerFailed, Page
 from flask_ms365.sync.plan import Known, Likeness, Write
+from flask_ms365.sync.rows import without_body
 
 _MESSAGE: Any = Message.__table__
 _KNOWN = tuple(_MESSAGE.c[name] for name in Known._fields)
@@ -44,6 +47,7 @@ class Store:
         session: AnySession,
         lease: Lease,
         handlers: Sequence[Handler],
+        calling: Calling,
         check_toggle: Callable[[], None],
         clock: Callable[[], datetime],
         quota: Quota,
@@ -51,11 +55,14 @@ class Store:
         self._session = session
         self._lease = lease
         self._handlers = handlers
+        self._calling = calling
         self._check_toggle = check_toggle
         self._clock = clock
         self._quota = quota
         # whether host and database are asked message by message, which tells what a whole page did not
         self.is_careful = False
+        # whether messages are stored with their text
+        self.keeps_bodies = True
 
     def known(self, graph_ids: Iterable[str]) -> dict[str, Known]:
         """Return what the database has of these messages, and leave no transaction open."""
@@ -75,7 +82,7 @@ class Store:
             Message.internet_message_id,
             Message.received_at,
             Message.from_address,
-            func.coalesce(length(Message.body), 0),
+            length(Message.body),
         )
         folders = select(Folder.id).where(Folder.mailbox_id == self._lease.mailbox_id)
         for moments in in_batches(received_at):
@@ -131,13 +138,14 @@ class Store:
             self._hold()
             self._insert([write for write in page.writes if write.row_id is None])
             self._update([write for write in page.writes if write.row_id is not None])
-            messages = self._messages(told) if self._handlers else {}
+            handlers = [*self._handlers, *self._calling.handlers(told)]
+            messages = self._messages(told) if handlers else {}
             ids = {key: message.id for key, message in messages.items()} or self._row_ids(told, page.attachments)
             self._replace_attachments(page.attachments, ids)
             self._keep_aside(page)
             if page.sighted_in is not None:
                 self._note_sightings(page.sighted_in, {*page.sighted, *self._ids_of(page.sighted_new).values()})
-            self._call_handlers(told, messages, is_careful=self.is_careful_with(page))
+            self._call_handlers(handlers, told, messages, is_careful=self.is_careful_with(page))
             if page.cursor is not None:
                 self._set_folder(page.cursor.folder_id, page.cursor.values)
             changes = Counter(write.change for write in told if write.change)
@@ -205,18 +213,21 @@ class Store:
         self._session.execute(_FOLDER_SET, {"row_id": folder_id, **values})
 
     def _insert(self, writes: Sequence[Write]) -> None:
-        rows = [write.values for write in writes]
+        rows = [self._kept(write) for write in writes]
         insert_rows(self._session, Message.__table__, rows, mailbox_id=self._lease.mailbox_id)
 
     def _update(self, writes: Sequence[Write]) -> None:
         """Write known rows, those with the same columns in one statement."""
         by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
         for write in writes:
-            by_columns[tuple(write.values)].append({**write.values, "row_id": write.row_id})
+            by_columns[tuple(write.values)].append({**self._kept(write), "row_id": write.row_id})
         table: Any = Message.__table__
         for columns, rows in by_columns.items():
             statement = update(table).where(table.c.id == bindparam("row_id"))
             self._session.execute(statement.values({name: bindparam(name) for name in columns}), rows)
+
+    def _kept(self, write: Write) -> dict[str, Any]:
+        return write.values if self.keeps_bodies else without_body(write.values)
 
     def _row_ids(self, told: Sequence[Write], attachments: Mapping[str, Any]) -> dict[str, int]:
         """Return Graph id -> row id, of new rows only where somebody will ask for them."""
@@ -269,16 +280,20 @@ class Store:
             messages = select(Message).where(self._is_ours, Message.graph_id.in_(ids))
             rows = self._session.scalars(messages, execution_options={"populate_existing": True})
             found |= {message.graph_id: message for message in rows}
+        if not self.keeps_bodies:
+            _lend_bodies(told, found)
         return found
 
-    def _call_handlers(self, told: Sequence[Write], messages: Mapping[str, Message], *, is_careful: bool) -> None:
-        if not self._handlers:
+    def _call_handlers(
+        self, handlers: Sequence[Handler], told: Sequence[Write], messages: Mapping[str, Message], *, is_careful: bool
+    ) -> None:
+        if not handlers:
             return
         failed: dict[str, Exception] = {}
         for write in told:
             try:
                 with self._session.begin_nested() if is_careful else nullcontext():
-                    self._call(write, messages[write.graph_id])
+                    _call(handlers, write, messages[write.graph_id])
             except MS365Error:
                 raise
             except Exception as exc:
@@ -289,9 +304,17 @@ class Store:
             raise HandlerFailed(failed) from next(iter(failed.values()))
         self._session.flush()
 
-    def _call(self, write: Write, message: Message) -> None:
-        for handler in self._handlers:
-            handler(message, write.change or Change.UPDATED)
+
+def _call(handlers: Sequence[Handler], write: Write, message: Message) -> None:
+    for handler in handlers:
+        handler(message, write.change or Change.UPDATED)
+
+
+def _lend_bodies(told: Sequence[Write], messages: Mapping[str, Message]) -> None:
+    """Let handlers read the texts that came with this page, which are not stored."""
+    for write in told:
+        if "body" in write.values:
+            set_committed_value(messages[write.graph_id], "body", write.values["body"])
 
 
 def _aside(row: SetAside) -> Aside:
