@@ -71,8 +71,9 @@ class Write(msgspec.Struct, kw_only=True, gc=False):
     change: Change | None
 
 
-# Message-ID, received, sender and size: what a message keeps when its id changes
-Likeness = tuple[str | None, datetime | None, str | None, int]
+# Message-ID, received, sender and size of the body: what a message keeps when its id changes. Without a size where the
+# body is not stored.
+Likeness = tuple[str | None, datetime | None, str | None, int | None]
 
 
 def merge(items: Iterable[MessageData]) -> dict[str, MessageData]:
@@ -102,12 +103,21 @@ def likeness_of(item: MessageData) -> Likeness:
     return item.internet_message_id or None, received_at, sender, len(body)
 
 
+def without_size(likeness: Likeness) -> Likeness:
+    """Return what is left of it where the body is not stored."""
+    return (*likeness[:3], None)
+
+
 def pair_up(arrivals: Iterable[MessageData], likenesses: Mapping[str, Likeness]) -> dict[str, str]:
     """Return new id -> old id where both look like one message; each old id serves once."""
     old_ids = defaultdict(list)
     for old_id, likeness in likenesses.items():
         old_ids[likeness].append(old_id)
-    return {item.id: found.pop() for item in arrivals if (found := old_ids.get(likeness_of(item)))}
+
+    def alike(likeness: Likeness) -> list[str] | None:
+        return old_ids.get(likeness) or old_ids.get(without_size(likeness))
+
+    return {item.id: found.pop() for item in arrivals if (found := alike(likeness_of(item)))}
 
 
 def departures(items: Mapping[str, MessageData], known: Mapping[str, Known], folder: FolderRef) -> list[str]:

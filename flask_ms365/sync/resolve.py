@@ -24,6 +24,7 @@ from flask_ms365.sync.plan import (
     plan_departures,
     still_in_sight,
     to_read_in_full,
+    without_size,
 )
 from flask_ms365.sync.reading import Fetched, Reading
 from flask_ms365.sync.rows import is_complete, may_have_files
@@ -130,6 +131,7 @@ class Resolver:
         if not moments:
             return
         wanted = {likeness_of(item) for item in unknown}
+        wanted |= {without_size(likeness) for likeness in wanted}
         rows = {row.graph_id: (row, likeness) for row, likeness in self.store.lookalikes(moments)}
         alike = {
             key: likeness for key, (_, likeness) in rows.items() if likeness in wanted and not _is_here(key, items)

@@ -69,6 +69,11 @@ def message_values(item: MessageData) -> dict[str, Any]:
     return values
 
 
+def without_body(values: dict[str, Any]) -> dict[str, Any]:
+    """Return what is stored of column values where bodies are not: the kind of a body without its text."""
+    return {**values, "body": None} if "body" in values else values
+
+
 def _storable(id_: str | UnsetType | None) -> str | None:
     return id_ if isinstance(id_, str) and is_storable_id(id_) else None
 
