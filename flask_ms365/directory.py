@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
+from uuid import UUID
 
 _log = logging.getLogger(__name__)
 
@@ -120,8 +121,8 @@ def _roles(answer: Iterable[Any]) -> frozenset[str]:
 
 def _id(value: Any) -> str:
     """Take a host's numbers and UUIDs too, as ``current_user_id`` does; nothing that could be meant otherwise."""
-    if value is None or isinstance(value, (bool, bytes)):
-        raise TypeError(f"An id of the directory is {type(value).__name__}.")
+    if isinstance(value, bool) or not isinstance(value, (str, int, UUID)):
+        raise TypeError(f"An id of the directory is of the type {type(value).__name__}.")
     text = str(value)
     if not 0 < len(text) <= LONGEST_ID:
         raise ValueError(f"An id of the directory has {len(text)} characters; it may have {LONGEST_ID}.")

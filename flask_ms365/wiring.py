@@ -33,11 +33,14 @@ from flask_ms365.jobs.process import mind_process
 from flask_ms365.jobs.start import start_with_first_request
 from flask_ms365.mailboxes.connect import Connect
 from flask_ms365.mailboxes.deletion import Deletion
+from flask_ms365.mailboxes.delivery import Delivery
 from flask_ms365.mailboxes.disconnect import Disconnect
 from flask_ms365.mailboxes.edit import Editing
 from flask_ms365.mailboxes.keep_alive import KeepAlive
+from flask_ms365.mailboxes.notices import Notices
 from flask_ms365.mailboxes.overdue import OverdueAlarm
 from flask_ms365.mailboxes.system import SystemMailboxes
+from flask_ms365.mailboxes.troubles import TroubleHandler
 from flask_ms365.models import join_metadata
 from flask_ms365.models.base import AnySession
 from flask_ms365.models.counts import tidy_counts
@@ -57,6 +60,7 @@ from flask_ms365.sync.runner import Runner
 from flask_ms365.sync.toggle import Toggle
 from flask_ms365.tally import Tally
 from flask_ms365.web.access import flask_login_user_id
+from flask_ms365.web.addresses import page_address
 from flask_ms365.web.blueprint import create_blueprint
 
 
@@ -73,6 +77,7 @@ class Host:
     handlers: Sequence[Handler]
     processes: Mapping[str, Process]
     sign_in_handlers: Sequence[SignInHandler]
+    trouble_handlers: Sequence[TroubleHandler]
     host_checks: Sequence[HostCheck]
 
 

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, func, or_, select
+from sqlalchemy.orm import aliased
 
 from flask_ms365.errors import GraphError, MailboxRefused, SignInFailed, TokenError
 from flask_ms365.identity.problems import problem
 from flask_ms365.identity.sign_in import Purpose, SignedIn, Started, Visitor
 from flask_ms365.mailboxes.access import WAYS, checked_address, profile, refusal
 from flask_ms365.mailboxes.connecting import Connecting
+from flask_ms365.mailboxes.edit import LONGEST_LABEL, refuse_label
 from flask_ms365.mailboxes.grants import SCOPES_OF, end_grant, let_run, store_grant
 from flask_ms365.models import Connection, Mailbox, OAuthFlow, lock_version, write_transaction
 from flask_ms365.settings.checks import ANY_TENANT
@@ -25,8 +27,6 @@ from flask_ms365.words import Words
 
 if TYPE_CHECKING:
     from flask_ms365.graph.types import User
-
-_LONGEST_LABEL = 200
 
 
 @dataclass(kw_only=True)
@@ -38,10 +38,6 @@ class SystemMailboxes(Connecting):
         found: Mailbox | None = self.session.scalar(_of_team().where(Mailbox.id == mailbox_id))
         return found
 
-    def page(self, *, after: int, limit: int) -> Sequence[Mailbox]:
-        """Return mailboxes of the team in the order in which they were added."""
-        return self.session.scalars(_of_team().where(Mailbox.id > after).order_by(Mailbox.id).limit(limit)).all()
-
     def application_addresses(self) -> list[str]:
         """Return the addresses that are read with the app's own permission."""
         is_read = Mailbox.access == "application", Mailbox.state.not_in(DISCONNECTED)
@@ -52,14 +48,16 @@ class SystemMailboxes(Connecting):
         """Return each way in which a mailbox is read, of people and of the team."""
         return set(self.session.scalars(select(Mailbox.access).where(Mailbox.state.not_in(DISCONNECTED)).distinct()))
 
-    def account_of(self, mailbox: Mailbox) -> str | None:
-        """Return the account that signed in for a mailbox last."""
-        return self.session.scalar(select(Connection.upn).where(Connection.id == mailbox.connection_id))
-
-    def readers_beside(self, mailbox: Mailbox) -> int:
-        """Return how many other mailboxes here, of people or the team, have the same address."""
-        same = func.lower(Mailbox.address) == mailbox.address.lower(), Mailbox.id != mailbox.id
-        return self.session.scalar(select(func.count()).where(*same, Mailbox.state.not_in(DISCONNECTED))) or 0
+    def with_account(self, mailbox_id: int) -> tuple[Mailbox, str | None, bool] | None:
+        """Return a mailbox of the team or of a person, the account that signed in for it last, and whether it is read
+        twice: another mailbox here, of a person or the team, has the same address. One statement.
+        """
+        beside = aliased(Mailbox)
+        same = func.lower(beside.address) == func.lower(Mailbox.address), beside.id != Mailbox.id
+        is_read_twice = select(beside.id).where(*same, beside.state.not_in(DISCONNECTED)).exists()
+        found = select(Mailbox, Connection.upn, is_read_twice).outerjoin(Connection).where(Mailbox.id == mailbox_id)
+        row = self.session.execute(found).one_or_none()
+        return (row[0], row[1], bool(row[2])) if row else None
 
     def add(self, *, address: str, label: str, access: str, actor: str | None) -> int:
         """Add a mailbox and return its id; raise :exc:`MailboxRefused`.
@@ -77,7 +75,9 @@ class SystemMailboxes(Connecting):
         with write_transaction(self.session):
             lock_version(self.session)  # one admin at a time
             mailbox = self._refuse_known(address, *_names(owner)) or self._new(address)
-            mailbox.label, mailbox.access = label.strip()[:_LONGEST_LABEL] or None, access
+            label = label.strip()[:LONGEST_LABEL]
+            refuse_label(self.session, label, beside=mailbox.id)
+            mailbox.label, mailbox.access = label or None, access
             mailbox.state = "sign_in_needed"
             if access == "application":
                 mailbox.connection_id = None

@@ -37,6 +37,13 @@ _SENTENCES: dict[str, Words] = {
     "mailbox.removal_believed": Words("%(target)s: the missing mail of a folder taken for removed"),
     "user.signed_in": Words("%(target)s signed in with Microsoft"),
 }
+# what of a mailbox was changed, from what to what
+_CHANGES: dict[str, Words] = {
+    "mailbox.renamed": Words("%(target)s: name %(old)s → %(new)s"),
+    "mailbox.owner_changed": Words("%(target)s: who answers for it, %(old)s → %(new)s"),
+    "mailbox.reader_added": Words("%(target)s may now be read by: %(reader)s"),
+    "mailbox.reader_removed": Words("%(target)s may no longer be read by: %(reader)s"),
+}
 
 
 def area_of(action: str) -> str:
@@ -54,7 +61,17 @@ def sentence(event: Any) -> Words:
         told = _SENTENCES[event.action].filled(target=target, folder=visible(event.detail.get("folder")))
         command = visible(event.detail.get("command"))
         return Words("%(event)s by %(command)s", event=told, command=command) if command else told
+    if event.action in _CHANGES:
+        old, new = (visible(event.detail.get(name)) or Words("not set") for name in ("old", "new"))
+        return _CHANGES[event.action].filled(target=target, old=old, new=new, reader=_reader(event.detail))
     return Words("%(action)s: %(target)s", action=visible(event.action), target=target)
+
+
+def _reader(detail: dict[str, Any]) -> str:
+    name = visible(detail.get("name"))
+    if detail.get("kind") == "everyone":
+        return Words("everyone who may read mail here")
+    return Words("the role %(role)s", role=name) if detail.get("kind") == "role" else name
 
 
 def _setting_saved(key: str, detail: dict[str, Any]) -> Words:
