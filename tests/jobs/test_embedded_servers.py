@@ -43,9 +43,7 @@ def test_with_the_reloader_only_the_process_that_serves_ticks(cluster: Cluster, 
 def test_uwsgi_without_threads_is_told_on_the_page(cluster: Cluster) -> None:
     _need_uwsgi()
     server = served(cluster, *UWSGI, "--master", "--die-on-term")
-    cluster.started.until(server.ask)
-    said = server.ask()
-    assert said is not None
+    said = server.answer()
     assert not said["ticks"]
     assert "--enable-threads" in said["problem"]
 
