@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from flask_ms365.identity.registration import AppRegistration
     from flask_ms365.identity.sign_in import SignIn
     from flask_ms365.jobs.hook import EmailSyncJob, JobHook
+    from flask_ms365.mailboxes.choices import Choices
     from flask_ms365.mailboxes.connect import Connect
     from flask_ms365.mailboxes.disconnect import Disconnect
+    from flask_ms365.mailboxes.folder_mail import FolderMail
     from flask_ms365.mailboxes.edit import Editing
     from flask_ms365.mailboxes.system import SystemMailboxes
     from flask_ms365.models.base import AnySession
@@ -56,6 +58,8 @@ class State:
     editing: Editing
     processes: Processes
     disconnect: Disconnect
+    choices: Choices
+    folder_mail: FolderMail
     contents: Contents
     missing_contents: MissingContents
     runner: Runner

@@ -31,10 +31,12 @@ from flask_ms365.identity.tokens import Tokens
 from flask_ms365.jobs.hook import JOB_ID, TICK, EmailSyncJob, JobHook, hook_from_config
 from flask_ms365.jobs.process import mind_process
 from flask_ms365.jobs.start import start_with_first_request
+from flask_ms365.mailboxes.choices import Choices
 from flask_ms365.mailboxes.connect import Connect
 from flask_ms365.mailboxes.deletion import Deletion
 from flask_ms365.mailboxes.delivery import Delivery
 from flask_ms365.mailboxes.disconnect import Disconnect
+from flask_ms365.mailboxes.folder_mail import FolderMail
 from flask_ms365.mailboxes.edit import Editing
 from flask_ms365.mailboxes.keep_alive import KeepAlive
 from flask_ms365.mailboxes.notices import Notices
@@ -163,6 +165,8 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
         editing=Editing(session=session, directory=directory, clock=clock),
         processes=Processes(session=session, known=host.processes, clock=clock),
         disconnect=disconnect,
+        choices=Choices(session=session, clients=clients, clock=clock),
+        folder_mail=FolderMail(session=session, clock=clock),
         contents=Contents(app=app, session=session, clients=clients),
         missing_contents=missing,
         runner=runner,
@@ -211,10 +215,33 @@ def _runner(
             OverdueAlarm(app=app, session=session, engine=_engine, clock=host.clock).tell,
             lambda _: settings.note_key(),
             lambda _: deletion.chore(),
+            lambda _: current_state().folder_mail.chore(),
             lambda _: keep_alive.chore(),
             lambda _: tidy_counts(session, now=host.clock()),
+            # last: it calls the host's code, which may take its time
+            _notices(app, session, host).chore,
         ],
     )
+
+
+def _notices(app: Flask, session: AnySession, host: Host) -> Notices:
+    def held() -> TokenError | None:
+        state = current_state()
+        return state.circuits.what_holds(state.registration)
+
+    return Notices(
+        session=session,
+        delivery=Delivery(app=app, session=session, handlers=host.trouble_handlers, clock=host.clock),
+        held=held,
+        page=lambda snapshot, endpoint, values: page_address(app, _base_url(app, snapshot), endpoint, **values),
+        engine=_engine,
+        clock=host.clock,
+    )
+
+
+def _base_url(app: Flask, snapshot: Snapshot) -> str | None:
+    """Return the address that people use, where somebody has said it."""
+    return app.config["MS365_PUBLIC_BASE_URL"] or snapshot.confirmed_base_url
 
 
 def _engine() -> str:

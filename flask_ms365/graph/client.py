@@ -145,6 +145,19 @@ class GraphClient:
         url = f"{self._folder(folder_id)}/messages?{urlencode(query, safe='$,:')}"
         return bool(self._get(url, Page[MessageData]).value)
 
+    def counts(self, folder_ids: Sequence[str], since: datetime | None) -> dict[str, int]:
+        """Return folder id -> how many messages were received since then, or at all; folders that are gone have none.
+
+        Raise a :exc:`GraphError` where one cannot be counted.
+        """
+        query = {"$count": "true", "$top": 1, "$select": "id"} | ({"$filter": _received_since(since)} if since else {})
+        options = urlencode(query, safe="$,:")
+        paths = {key: f"/mailFolders/{quote(key, safe='')}/messages?{options}" for key in folder_ids}
+        reads = self._batch.read(paths, Page[MessageData])
+        for error in reads.failed.values():
+            raise error
+        return {key: page.count or 0 for key, page in reads.found.items()}
+
     def messages(self, ids: Sequence[str]) -> Reads[MessageData]:
         """Return messages in full."""
         return self._read_messages(ids, MESSAGE_SELECT)

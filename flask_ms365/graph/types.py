@@ -119,6 +119,8 @@ class Page(_Graph, Generic[T]):
     value: list[T]
     next_link: str | None = field(name="@odata.nextLink", default=None)
     delta_link: str | None = field(name="@odata.deltaLink", default=None)
+    # of the whole collection, where it was asked for
+    count: int | None = field(name="@odata.count", default=None)
 
     def __repr__(self) -> str:  # the links are secrets
         return f"<{type(self).__name__} of {len(self.value)}>"

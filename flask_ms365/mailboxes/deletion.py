@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -84,10 +84,7 @@ class Deletion:
     def _delete_messages(self, mailbox_id: int) -> int:
         some = self.session.scalars(select(Message.id).where(Message.mailbox_id == mailbox_id).limit(_AT_ONCE)).all()
         if some:
-            theirs = select(Attachment.id).where(Attachment.message_id.in_(some))
-            self._execute(delete(AttachmentContent).where(AttachmentContent.attachment_id.in_(theirs)))
-            self._execute(delete(Attachment).where(Attachment.message_id.in_(some)))
-            self._execute(delete(Message).where(Message.id.in_(some)))
+            delete_messages(self.session, some)
         return len(some)
 
     def _delete_runs(self, mailbox_id: int) -> int:
@@ -121,3 +118,11 @@ class Deletion:
 
     def _execute(self, statement: Delete | Update) -> int:
         return rows_changed(self.session, statement)
+
+
+def delete_messages(session: AnySession, ids: Sequence[int]) -> None:
+    """Within a transaction: delete messages, as many as an IN list takes, with what is attached to them."""
+    theirs = select(Attachment.id).where(Attachment.message_id.in_(ids))
+    rows_changed(session, delete(AttachmentContent).where(AttachmentContent.attachment_id.in_(theirs)))
+    rows_changed(session, delete(Attachment).where(Attachment.message_id.in_(ids)))
+    rows_changed(session, delete(Message).where(Message.id.in_(ids)))

@@ -33,6 +33,12 @@ class Folder(Base):
             postgresql_where=text("doubt IS NOT NULL"),
             sqlite_where=text("doubt IS NOT NULL"),
         ),
+        Index(
+            "ix_ms365_folder_deleted_to",
+            "deleted_to",
+            postgresql_where=text("deleted_to IS NOT NULL"),
+            sqlite_where=text("deleted_to IS NOT NULL"),
+        ),
         Base.__table_args__,
     )
 
@@ -78,6 +84,8 @@ class Folder(Base):
     doubt: Mapped[str | None] = mapped_column(String(16))
     # why Graph did not let us read it the last time
     error_code: Mapped[str | None] = mapped_column(String(64))
+    # what is stored of it is being deleted, message by message, up to this id by now
+    deleted_to: Mapped[int | None]
 
     # for hosts; all of these are read and never written: only ``sync/`` writes mail
     mailbox: Mapped[Mailbox] = relationship("Mailbox", viewonly=True)
