@@ -88,6 +88,10 @@ class Choices:
             below[folder.parent_id if folder.parent_id in ids else None].append(folder)
         return _shown(None, below, tree, counts)
 
+    def stored(self, mailbox_id: int) -> int:
+        """Return how many messages of a mailbox are here."""
+        return self.session.scalar(select(func.count()).where(_is_live(mailbox_id))) or 0
+
     def save(self, mailbox_id: int, choice: Choice, *, actor: str | None) -> bool:
         """Keep what somebody chose; return False where nothing has changed. Raise :exc:`NothingRead`.
 
