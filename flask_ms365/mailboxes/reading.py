@@ -1,70 +1,193 @@
-"""Who may read which mail, and the queries of the message pages. What one may not read does not exist."""
+"""The list of messages: newest first, a page at a time in both ways, at a cost that does not grow with the mail.
+
+No index has all mail of a mailbox in order, only that of a folder: writing mail is what must be quick. So a page is
+the newest of the newest of each folder. Mail without a date comes last.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, exists, func, select, union_all
 
 from flask_ms365.mailboxes.readers import Rights, readable
-from flask_ms365.models import Attachment, Folder, Mailbox, Message
+from flask_ms365.models import Folder, Mailbox, Message
 from flask_ms365.models.base import AnySession
 
 PAGE = 50
+CHOICES = 50
+# counting takes a row a message, so it ends somewhere
+COUNTED = 10_000
+
+
+class Place(NamedTuple):
+    """A place in a list of messages: that of the message ``id``, whether or not it is still there."""
+
+    received_at: datetime | None
+    id: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class MessageList:
-    """One page of messages, newest first, with the folders' names by id."""
+    """One page of messages, newest first."""
 
     messages: Sequence[Message]
-    folders: dict[int, str]
-    total: int
+    has_newer: bool
     has_older: bool
 
 
-def readable_mailboxes(session: AnySession, rights: Rights) -> list[Mailbox]:
-    """Return the mailboxes that may be read with these rights, by address; one statement."""
-    return list(session.scalars(select(Mailbox).where(readable(rights)).order_by(Mailbox.address)))
+@dataclass(frozen=True, kw_only=True)
+class MailCount:
+    """How many messages there are, by folder; where there are more than :data:`COUNTED`, only that."""
+
+    by_folder: dict[int, int]
+    is_complete: bool
+
+    @property
+    def total(self) -> int:
+        return sum(self.by_folder.values())
+
+
+def mailbox_choices(session: AnySession, rights: Rights, *, containing: str = "") -> Sequence[Any]:
+    """Return id, address and label of mailboxes that may be read, one's own first; one more than are offered.
+
+    ``containing`` is a part of the address.
+    """
+    found = select(Mailbox.id, Mailbox.address, Mailbox.label).where(readable(rights))
+    if containing:
+        found = found.where(Mailbox.address.icontains(containing, autoescape=True))
+    # "user" before "system"
+    return session.execute(found.order_by(Mailbox.kind.desc(), Mailbox.address).limit(CHOICES + 1)).all()
+
+
+def mailbox_choice(session: AnySession, rights: Rights, mailbox_id: int) -> Any:
+    """Return id, address and label of one mailbox, where it may be read."""
+    columns = (Mailbox.id, Mailbox.address, Mailbox.label)
+    return session.execute(select(*columns).where(readable(rights), Mailbox.id == mailbox_id)).one_or_none()
+
+
+def folders_with_mail(session: AnySession, mailbox_ids: Sequence[int]) -> Sequence[Any]:
+    """Return id, name and mailbox of the folders that hold mail, by name."""
+    holds_mail = exists().where(Message.folder_id == Folder.id, Message.removed_at.is_(None))
+    found = select(Folder.id, Folder.name, Folder.mailbox_id).where(Folder.mailbox_id.in_(mailbox_ids), holds_mail)
+    return session.execute(found.order_by(Folder.name, Folder.id)).all()
+
+
+def count_messages(session: AnySession, folder_ids: Sequence[int]) -> MailCount:
+    """Return how many messages these folders hold; one statement, which reads no more rows than it says."""
+    some = select(Message.folder_id).where(Message.folder_id.in_(folder_ids), Message.removed_at.is_(None))
+    rows = some.limit(COUNTED + 1).subquery()
+    counted = session.execute(select(rows.c.folder_id, func.count()).group_by(rows.c.folder_id))
+    by_folder = {row[0]: row[1] for row in counted}
+    return MailCount(by_folder=by_folder, is_complete=sum(by_folder.values()) <= COUNTED)
 
 
 def list_messages(
-    session: AnySession, mailbox_ids: Sequence[int], *, folder_id: int | None, before: int | None
+    session: AnySession,
+    folder_ids: Sequence[int],
+    *,
+    before: Place | None = None,
+    after: Place | None = None,
+    matching: ColumnElement[bool] | None = None,
 ) -> MessageList:
-    """Return messages older than the message ``before``, or the newest."""
-    wanted: list[ColumnElement[bool]] = [Message.mailbox_id.in_(mailbox_ids), Message.removed_at.is_(None)]
-    if folder_id is not None:
-        wanted.append(Message.folder_id == folder_id)
-    page = select(Message).where(*wanted, *_older_than(session, before))
-    rows = session.scalars(
-        page.order_by(Message.received_at.is_(None), Message.received_at.desc(), Message.id.desc()).limit(PAGE + 1)
-    ).all()
-    folders = session.execute(select(Folder.id, Folder.name).where(Folder.mailbox_id.in_(mailbox_ids)))
+    """Return the messages of these folders that come next ``before`` a place, those ``after`` it, or the newest.
+
+    ``matching`` is a condition on :class:`Message`. One statement, and more only where there are very many folders,
+    where mail without a date is met, and where the way to newer ones ends.
+    """
+    conditions = [Message.removed_at.is_(None), *(() if matching is None else (matching,))]
+    start, is_newer = before or after, before is None and after is not None
+    rows = _Walk(session, folder_ids, conditions, start, is_newer=is_newer).rows()
+    if is_newer and len(rows) < PAGE:  # the first page is a whole one
+        start, is_newer = None, False
+        rows = _Walk(session, folder_ids, conditions, None, is_newer=False).rows()
+    page, has_more = rows[:PAGE], len(rows) > PAGE
     return MessageList(
-        messages=rows[:PAGE],
-        folders={row.id: row.name for row in folders},
-        total=session.scalar(select(func.count()).select_from(Message).where(*wanted)) or 0,
-        has_older=len(rows) > PAGE,
+        messages=page[::-1] if is_newer else page,
+        has_newer=has_more if is_newer else start is not None,
+        has_older=is_newer or has_more,
     )
 
 
-def find_message(session: AnySession, mailbox_ids: Sequence[int], message_id: int) -> Message | None:
-    """Return a message of one of these mailboxes, or None."""
-    return session.scalar(select(Message).where(Message.id == message_id, Message.mailbox_id.in_(mailbox_ids)))
+class _Walk:
+    """A way through mail in order, from ``start`` on, to older or to newer messages."""
 
+    def __init__(
+        self,
+        session: AnySession,
+        folder_ids: Sequence[int],
+        conditions: Sequence[ColumnElement[bool]],
+        start: Place | None,
+        *,
+        is_newer: bool,
+    ) -> None:
+        self._session = session
+        self._folder_ids = folder_ids
+        self._conditions = conditions
+        self._start = start
+        self._is_newer = is_newer
 
-def attachments_of(session: AnySession, message: Message) -> Sequence[Attachment]:
-    """Return what is attached to a message, in Microsoft's order."""
-    return session.scalars(select(Attachment).where(Attachment.message_id == message.id).order_by(Attachment.id)).all()
+    def rows(self) -> Sequence[Message]:
+        """Return a page and one more: dated mail before that without a date, or the other way round."""
+        is_dated = self._start is None or self._start.received_at is not None
+        if self._is_newer:
+            found = [] if is_dated else self._undated(PAGE + 1)
+            return found if len(found) > PAGE else [*found, *self._dated()][: PAGE + 1]
+        found = self._dated() if is_dated else []
+        return found if len(found) > PAGE else [*found, *self._undated(PAGE + 1 - len(found))]
 
+    def _dated(self) -> list[Message]:
+        parts = [self._of_folder(folder_id) for folder_id in self._nearest_folders()]
+        if not parts:
+            return []
+        found = union_all(*(select(part.subquery()) for part in parts)).subquery()
+        wanted = select(Message).join(found, found.c.id == Message.id)
+        in_order = wanted.order_by(*self._in_order(found.c.received_at, found.c.id)).limit(PAGE + 1)
+        return list(self._session.scalars(in_order))
 
-def _older_than(session: AnySession, before: int | None) -> list[ColumnElement[bool]]:
-    """Continue a list after one message; undated mail is kept out of the comparison, since null has no order."""
-    start = session.get(Message, before) if before is not None else None
-    if start is None:
-        return []
-    if start.received_at is None:
-        return [Message.received_at.is_(None), Message.id < start.id]
-    is_older = tuple_(Message.received_at, Message.id) < tuple_(start.received_at, start.id)
-    return [or_(is_older, Message.received_at.is_(None))]
+    def _nearest_folders(self) -> Sequence[int]:
+        """Return the folders that a page can have mail of: as many as it has rows, those whose next is next."""
+        if len(self._folder_ids) <= PAGE:
+            return self._folder_ids
+        next_at = (
+            select(Message.received_at)
+            .where(Message.folder_id == Folder.id, *self._beyond(is_strict=False))
+            .order_by(*self._in_order(Message.received_at))
+            .limit(1)
+            .scalar_subquery()
+        )
+        folders = select(Folder.id, next_at.label("next_at")).where(Folder.id.in_(self._folder_ids))
+        rows = self._session.execute(folders).all()
+        dated = [row for row in rows if row.next_at is not None]
+        dated.sort(key=lambda row: row.next_at, reverse=not self._is_newer)
+        return [row.id for row in dated[: PAGE + 1]]
+
+    def _of_folder(self, folder_id: int) -> Any:
+        found = select(Message.id, Message.received_at).where(Message.folder_id == folder_id, *self._beyond())
+        return found.order_by(*self._in_order(Message.received_at, Message.id)).limit(PAGE + 1)
+
+    def _undated(self, limit: int) -> list[Message]:
+        found = select(Message).where(Message.folder_id.in_(self._folder_ids), Message.received_at.is_(None))
+        found = found.where(*self._conditions)
+        if self._start is not None and self._start.received_at is None:
+            found = found.where(Message.id > self._start.id if self._is_newer else Message.id < self._start.id)
+        return list(self._session.scalars(found.order_by(*self._in_order(Message.id)).limit(limit)))
+
+    def _beyond(self, *, is_strict: bool = True) -> list[ColumnElement[bool]]:
+        """Return the conditions on dated mail that comes after the start. The first of them is what the index knows."""
+        start = self._start
+        if start is None or start.received_at is None:
+            return [Message.received_at.is_not(None), *self._conditions]
+        at, is_newer = Message.received_at, self._is_newer
+        near = at >= start.received_at if is_newer else at <= start.received_at
+        if not is_strict:
+            return [near, *self._conditions]
+        if is_newer:
+            return [near, (at > start.received_at) | (Message.id > start.id), *self._conditions]
+        return [near, (at < start.received_at) | (Message.id < start.id), *self._conditions]
+
+    def _in_order(self, *columns: Any) -> list[Any]:
+        return [column.asc() if self._is_newer else column.desc() for column in columns]

@@ -13,15 +13,27 @@ from flask_ms365.identity.clouds import CLOUDS
 from flask_ms365.state import State, current_state
 from flask_ms365.web.snapshot import current_snapshot
 
-BODY_POLICY = (
-    "sandbox; default-src 'none'; img-src data:; style-src 'self' 'unsafe-inline'; form-action 'none'; "
-    "base-uri 'none'; frame-ancestors 'self'"
-)
+# what came with mail and is asked for by itself: a picture, a file
+FILE_POLICY = "default-src 'none'; sandbox"
 
 
 def csp_sources(state: State) -> dict[str, list[str]]:
     """Return directive -> sources. *Connect* posts here and is redirected to the login page: browsers check both."""
     return {"form-action": ["'self'", _login_origin(state)], "frame-src": ["'self'"]}
+
+
+def body_policy(*, shows_images: bool) -> str:
+    """Return the policy of the text of a message: nothing runs, links open elsewhere, and nothing is loaded.
+
+    Images are those that came with it; from elsewhere only where the reader asked for them. What the sanitiser let
+    through by mistake ends here.
+    """
+    images = "'self' data: https:" if shows_images else "'self' data:"
+    return (
+        "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; "
+        f"img-src {images}; style-src 'self'; style-src-attr 'unsafe-inline'; "
+        "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+    )
 
 
 def page_policy(*, has_forms: bool) -> str:

@@ -1,159 +1,134 @@
-"""Reading mail. The text of a message comes from its own route, sanitised, under a policy of its own."""
+"""The list of messages: of one mailbox or a few, newest first, page by page, or those that a search finds."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from flask import make_response, render_template, request, url_for
+from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from markupsafe import Markup
 
 from flask_ms365.mailboxes import reading
-from flask_ms365.mailboxes.status import folder_counts
-from flask_ms365.models import Mailbox, Message
+from flask_ms365.mailboxes.readers import readable
+from flask_ms365.mailboxes.reading import COUNTED, MailCount, MessageList, Place
+from flask_ms365.mailboxes.search import search
+from flask_ms365.models import Message
 from flask_ms365.permissions import Permission
 from flask_ms365.state import current_state
 from flask_ms365.web.access import is_allowed
-from flask_ms365.web.csp import BODY_POLICY
+from flask_ms365.web.conversation import conversation
 from flask_ms365.web.found import visitor_rights
 from flask_ms365.web.language import number
+from flask_ms365.web.mail_scope import MailScope, mail_scope
 from flask_ms365.web.problem import not_found
 from flask_ms365.web.row_id import row_id
-from flask_ms365.words import Words, counted
+from flask_ms365.words import Words
 
-_KINDS = (
-    (Words("From"), None),
-    (Words("To"), "to"),
-    (Words("Cc"), "cc"),
-    (Words("Bcc"), "bcc"),
-    (Words("Reply to"), "reply_to"),
-)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MICROSECOND = timedelta(microseconds=1)
+_LONGEST_SEARCH = 200
 
 
 def messages() -> ResponseReturnValue:
-    """List messages, newest first."""
-    state = current_state()
-    mailboxes = _readable()
-    mailbox_id, folder_id, before = (request.args.get(name, type=row_id) for name in ("mailbox", "folder", "before"))
-    ids = [mailbox.id for mailbox in mailboxes if mailbox_id in (None, mailbox.id)]
-    page = reading.list_messages(state.session, ids, folder_id=folder_id, before=before)
-    chosen: dict[str, Any] = {"folder": folder_id, "mailbox": mailbox_id}
+    """List messages, newest first; with ``?conversation=`` those of one conversation, to be read there."""
+    if (message_id := request.args.get("conversation", type=row_id)) is not None:
+        return conversation(message_id)
+    scope = mail_scope()
+    if scope is None:
+        return not_found()
+    folders = reading.folders_with_mail(current_state().session, scope.ids)
+    wanted = request.args.get("folder", type=row_id)
+    # that of another mailbox stays behind in the form when the mailbox is changed
+    folder_id = next((folder.id for folder in folders if folder.id == wanted), None)
+    text = request.args.get("q", "").strip()[:_LONGEST_SEARCH]
+    chosen = {"mailbox": scope.current, "folder": folder_id, "q": text or None}
     return render_template(
         "ms365/messages.html",
-        mailboxes=[(mailbox.id, mailbox.address) for mailbox in mailboxes],
-        current_mailbox=mailbox_id,
-        folders=[(folder.id, folder.name, count) for folder, count in folder_counts(state.session, ids)],
+        scope=scope,
+        folders=folders,
         current_folder=folder_id,
         may_connect=is_allowed(Permission.OWN_MAILBOX),
-        q=None,
-        messages=[_row(message, page.folders) for message in page.messages],
-        total=page.total,
-        newer_url=url_for(".messages", **chosen) if before else None,
-        older_url=url_for(".messages", before=page.messages[-1].id, **chosen) if page.has_older else None,
+        q=text,
+        chosen=chosen,
+        **(_found(scope, folder_id, text, chosen) if text else _listed(scope, folders, folder_id, chosen)),
     )
 
 
-def message(message_id: int) -> ResponseReturnValue:
-    """Show one message."""
-    found = _find(message_id)
-    if found is None:
-        return not_found()
-    return render_template(
-        "ms365/message.html",
-        message={
-            "subject": found.subject or "",
-            "headers": _headers(found),
-            "received_at": found.received_at,
-            "is_read": found.is_read,
-            "web_link": _web_link(found.web_link),
-        },
-        attachments=[
-            {
-                "name": file.name or "",
-                "content_type": file.content_type or "",
-                "size_text": _size(file.size),
-                "is_inline": file.is_inline,
-            }
-            for file in reading.attachments_of(current_state().session, found)
-        ],
-        body_url=url_for(".message_body", message_id=found.id) if found.body else None,
-    )
-
-
-def message_body(message_id: int) -> ResponseReturnValue:
-    """Serve the text of a message for the sandboxed frame: no script, no form, nothing loaded from elsewhere."""
-    found = _find(message_id)
-    if found is None or not found.body:
-        return not_found()
-    is_html = found.body_content_type == "html"
-    response = make_response(
-        render_template(
-            "ms365/body.html",
-            body_html=_sanitised(found.body) if is_html else None,
-            body_text=None if is_html else found.body,
-        )
-    )
-    response.headers["Content-Security-Policy"] = BODY_POLICY
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
-
-
-def _readable() -> list[Mailbox]:
-    return reading.readable_mailboxes(current_state().session, visitor_rights())
-
-
-def _find(message_id: int) -> Message | None:
-    ids = [mailbox.id for mailbox in _readable()]
-    return reading.find_message(current_state().session, ids, message_id)
-
-
-def _row(message: Message, folders: dict[int, str]) -> dict[str, Any]:
+def _listed(scope: MailScope, folders: Sequence[Any], folder_id: int | None, chosen: dict[str, Any]) -> dict[str, Any]:
+    """Return a page of the list, and how many messages there are."""
+    session = current_state().session
+    ids = [folder.id for folder in folders] if folder_id is None else [folder_id]
+    before, after = (request.args.get(name, type=_place) for name in ("before", "after"))
+    page = reading.list_messages(session, ids, before=before, after=after) if ids else _NOTHING
+    count = reading.count_messages(session, [folder.id for folder in folders])
+    of_list = count if count.is_complete or folder_id is None else reading.count_messages(session, ids)
+    first, last = page.messages[:1], page.messages[-1:]
     return {
-        "id": message.id,
-        "subject": message.subject or "",
-        "from_name": message.from_name or "",
-        "from_address": message.from_address or "",
-        "received_at": message.received_at,
-        "is_read": message.is_read,
-        "has_attachments": message.has_attachments,
-        "folder_name": folders.get(message.folder_id, ""),
-        "preview": message.preview or "",
+        "messages": _rows(page.messages, folders, scope),
+        "folder_counts": count.by_folder if count.is_complete else {},
+        "total": _total(of_list, folder_id),
+        "newer_url": url_for(".messages", after=_text(first), **chosen) if page.has_newer and first else None,
+        "older_url": url_for(".messages", before=_text(last), **chosen) if page.has_older else None,
     }
 
 
-def _headers(message: Message) -> list[tuple[str, str]]:
-    sender = {"kind": None, "name": message.from_name, "address": message.from_address}
-    people = [sender, *message.recipients]
-    lines = ((label, ", ".join(_person(one) for one in people if one["kind"] == kind)) for label, kind in _KINDS)
-    return [(label, text) for label, text in lines if text]
-
-
-def _person(person: dict[str, str | None]) -> str:
-    name, address = person["name"] or "", person["address"] or ""
-    return f"{name} <{address}>" if name and address and name != address else name or address
-
-
-def _size(size: int | None) -> str:
-    if size is None:
-        return ""
-    if size < 1024:
-        return counted("%(count)s byte", "%(count)s bytes", size)
-    return Words("%(size)s KB", size=number(round(size / 1024)))
-
-
-def _web_link(url: str | None) -> str | None:
-    return url if url and url.startswith("https://") else None
-
-
-def _sanitised(html: str) -> Markup:
-    import nh3  # late: only a message that is open needs it
-
-    # images stay out: a remote one tells the sender who reads, and inline ones have no route yet
-    return Markup(
-        nh3.clean(
-            html,
-            tags=nh3.ALLOWED_TAGS - {"img"},
-            clean_content_tags={"script", "style", "title"},
-            url_schemes={"http", "https", "mailto"},
-        )
+def _found(scope: MailScope, folder_id: int | None, text: str, chosen: dict[str, Any]) -> dict[str, Any]:
+    """Return a page of what a search finds, where that is not counted."""
+    session, before = current_state().session, request.args.get("before", type=row_id)
+    mailbox_id = scope.ids[0] if len(scope.ids) == 1 else None
+    found = search(
+        session, text, readable=readable(visitor_rights()), mailbox_id=mailbox_id, folder_id=folder_id, before=before
     )
+    folders = reading.folders_with_mail(session, scope.ids)
+    return {
+        "messages": _rows(found.messages, folders, scope),
+        "is_behind": found.is_behind,
+        "newer_url": url_for(".messages", **chosen) if before else None,
+        "older_url": url_for(".messages", before=found.messages[-1].id, **chosen) if found.has_older else None,
+    }
+
+
+_NOTHING = MessageList(messages=[], has_newer=False, has_older=False)
+
+
+def _total(count: MailCount, folder_id: int | None) -> str:
+    if not count.is_complete:
+        return Words("Messages: more than %(count)s", count=number(COUNTED))
+    total = count.total if folder_id is None else count.by_folder.get(folder_id, 0)
+    return Words("Messages: %(count)s", count=number(total))
+
+
+def _rows(messages: Iterable[Message], folders: Sequence[Any], scope: MailScope) -> list[dict[str, Any]]:
+    names = {folder.id: folder.name for folder in folders}
+    addresses = {mailbox.id: mailbox.address for mailbox in scope.chosen} if len(scope.chosen) > 1 else {}
+    return [
+        {
+            "id": message.id,
+            "subject": message.subject or "",
+            "from_name": message.from_name or message.from_address or "",
+            "received_at": message.received_at,
+            "is_read": message.is_read,
+            "is_draft": message.is_draft,
+            "has_attachments": message.has_attachments,
+            "folder_name": names.get(message.folder_id, ""),
+            "address": addresses.get(message.mailbox_id, ""),
+            "preview": message.preview or "",
+        }
+        for message in messages
+    ]
+
+
+def _text(message: Sequence[Message]) -> str:
+    """Return the place of a message as an address names it: microseconds and id, or the id alone without a date."""
+    at = message[0].received_at
+    return f"{'' if at is None else (at - _EPOCH) // _MICROSECOND}.{message[0].id}"
+
+
+def _place(text: str) -> Place:
+    """Return the place that an address names; ValueError makes Flask ignore the argument."""
+    at, _, number_ = text.partition(".")
+    try:
+        return Place(_EPOCH + int(at) * _MICROSECOND if at else None, row_id(number_))
+    except OverflowError:
+        raise ValueError from None

@@ -7,9 +7,14 @@ from flask import render_template
 from flask_ms365.words import Words
 
 
-def problem(title: str, text: str, status: int, *, next_step: str = "") -> tuple[str, int]:
-    """Return the page with its status; it does not say whether the thing exists for somebody else."""
-    return render_template("ms365/problem.html", title=title, text=text, next_step=next_step), status
+def problem(
+    title: str, text: str, status: int, *, next_step: str = "", link: tuple[str, str] | None = None
+) -> tuple[str, int]:
+    """Return the page with its status; it does not say whether the thing exists for somebody else.
+
+    ``link`` is the words and the address of a page of Microsoft's.
+    """
+    return render_template("ms365/problem.html", title=title, text=text, next_step=next_step, link=link), status
 
 
 def not_found() -> tuple[str, int]:

@@ -1,0 +1,73 @@
+"""Whose mail a list shows: one mailbox at a time, or all where they are few; one's own unless another is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import request
+
+from flask_ms365.mailboxes.reading import CHOICES, mailbox_choice, mailbox_choices
+from flask_ms365.state import current_state
+from flask_ms365.web.found import visitor_rights
+from flask_ms365.web.row_id import row_id
+
+ALL = "all"
+# more folders than these have cost too much to be listed as one
+_FEW = 10
+_LONGEST_ADDRESS = 320
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailScope:
+    """The mailboxes whose mail is listed, rows of id, address and label, among those that the visitor may read."""
+
+    chosen: Sequence[Any]
+    # what can be chosen; where ``is_typed``, too many to offer, it is what fits ``address``
+    choices: Sequence[Any]
+    is_typed: bool = False
+    address: str = ""
+
+    @property
+    def ids(self) -> list[int]:
+        return [mailbox.id for mailbox in self.chosen]
+
+    @property
+    def current(self) -> int | str | None:
+        """What the address of the list says: an id, :data:`ALL`, or None where nothing is chosen."""
+        if len(self.chosen) > 1:
+            return ALL
+        return self.chosen[0].id if self.chosen else None
+
+    @property
+    def has_all(self) -> bool:
+        return not self.is_typed and 1 < len(self.choices) <= _FEW
+
+
+def mail_scope() -> MailScope | None:
+    """Return whose mail the request asks for; None where it names a mailbox that the visitor may not read."""
+    session, rights = current_state().session, visitor_rights()
+    choices = mailbox_choices(session, rights)
+    is_typed = len(choices) > CHOICES
+    mailbox_id, address = request.args.get("mailbox", type=row_id), request.args.get("address", "").strip()
+    if mailbox_id is not None:
+        chosen = mailbox_choice(session, rights, mailbox_id)
+        offered = [] if is_typed else choices
+        return chosen and MailScope(chosen=[chosen], choices=offered, is_typed=is_typed, address=chosen.address)
+    if is_typed and address:
+        return _typed(mailbox_choices(session, rights, containing=address[:_LONGEST_ADDRESS]), address)
+    scope = MailScope(chosen=choices[:1], choices=choices)
+    if is_typed:
+        return MailScope(chosen=choices[:1], choices=[], is_typed=True, address=choices[0].address)
+    if request.args.get("mailbox") == ALL and scope.has_all:
+        return MailScope(chosen=choices, choices=choices)
+    return scope
+
+
+def _typed(fitting: Sequence[Any], address: str) -> MailScope:
+    """Return the mailbox whose address was typed, or those among which the visitor must choose."""
+    exact = [mailbox for mailbox in fitting if mailbox.address.casefold() == address.casefold()]
+    chosen = exact or fitting if len(exact or fitting) == 1 else []
+    shown = chosen[0].address if chosen else address
+    return MailScope(chosen=chosen, choices=fitting[:CHOICES], is_typed=True, address=shown)
