@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from hmac import compare_digest
 
@@ -9,7 +10,7 @@ from flask import Blueprint, Flask, flash, redirect, render_template, request, u
 from flask_login import LoginManager, current_user, login_required, login_user, logout_user
 from werkzeug.wrappers import Response
 
-from flask_ms365 import Permission
+from flask_ms365 import DirectoryEntry, Permission
 
 pages = Blueprint("accounts", __name__)
 login_manager = LoginManager()
@@ -24,6 +25,7 @@ class User:
     name: str
     password: str
     is_admin: bool = False
+    roles: frozenset[str] = frozenset()
     is_authenticated: bool = True
     is_active: bool = True
     is_anonymous: bool = False
@@ -33,9 +35,10 @@ class User:
         return self.id
 
 
+ROLES = {"desk": "Service desk", "sales": "Sales"}
 USERS = {
     "ana": User(id="ana", name="Ana Ruiz", password="ana", is_admin=True),
-    "kim": User(id="kim", name="Kim Osei", password="kim"),
+    "kim": User(id="kim", name="Kim Osei", password="kim", roles=frozenset({"desk", "sales"})),
 }
 
 
@@ -52,10 +55,30 @@ def load_user(user_id: str) -> User | None:
 
 
 def is_allowed(permission: Permission) -> bool:
-    """Answer flask-ms365: may the visitor do this? Admins may do all, staff have a mailbox and read the team's."""
+    """Answer flask-ms365: may the visitor do this? Admins may do all; staff have a mailbox, and read what they may."""
     if not current_user.is_authenticated:
         return False
     return current_user.is_admin or permission in {Permission.OWN_MAILBOX, Permission.READ_MAIL}
+
+
+class Staff:
+    """Tells flask-ms365 who works here: an admin chooses among them who reads the mail of the team."""
+
+    def names_of(self, user_ids: Collection[str]) -> dict[str, str]:
+        """Return the names of these users."""
+        return {user_id: USERS[user_id].name for user_id in user_ids if user_id in USERS}
+
+    def search(self, text: str) -> list[DirectoryEntry]:
+        """Return those whose name has ``text`` in it."""
+        return [DirectoryEntry(user.id, user.name) for user in USERS.values() if text.lower() in user.name.lower()]
+
+    def roles(self) -> list[DirectoryEntry]:
+        """Return all roles that somebody can have here."""
+        return [DirectoryEntry(role, name) for role, name in ROLES.items()]
+
+    def roles_of(self, user_id: str) -> Collection[str]:
+        """Return the roles that somebody has."""
+        return USERS[user_id].roles if user_id in USERS else ()
 
 
 def current_user_id() -> str | None:

@@ -60,7 +60,13 @@ def _add_parts(app: Flask) -> None:
     app.register_blueprint(contacts.pages)
     with app.app_context():
         tune_sqlite()
-    ms365.init_app(app, db=db, authorize=accounts.is_allowed, current_user_id=accounts.current_user_id)
+    ms365.init_app(
+        app,
+        db=db,
+        authorize=accounts.is_allowed,
+        current_user_id=accounts.current_user_id,
+        directory=accounts.Staff(),
+    )
     with app.app_context():
         db.create_all()
 

@@ -188,6 +188,7 @@ ENDPOINTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "mailboxes": ({}, "GET", "/mailboxes"),
     "mailbox_new": ({}, "GET POST", "/mailboxes/new"),
     "mailbox": ({"mailbox_id": 7}, "GET", "/mailboxes/7"),
+    "mailbox_edit": ({"mailbox_id": 7}, "GET POST", "/mailboxes/7/edit"),
     "mailbox_connect": ({"mailbox_id": 7}, "POST", "/mailboxes/7/connect"),
     "mailbox_check": ({"mailbox_id": 7}, "POST", "/mailboxes/7/check"),
     "folder_believe": ({"mailbox_id": 7, "folder_id": 9}, "POST", "/mailboxes/7/folders/9/believe"),

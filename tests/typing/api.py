@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from flask import Flask
@@ -12,6 +13,8 @@ from sqlalchemy.orm import DeclarativeBase
 from flask_ms365 import (
     MS365,
     Change,
+    Directory,
+    DirectoryEntry,
     Effective,
     EmailSyncJob,
     HookStatus,
@@ -43,15 +46,32 @@ class OwnHook:
         return HookStatus(engine="own", is_registered=True)
 
 
+class OwnDirectory:
+    """Nor does a directory."""
+
+    def names_of(self, user_ids: Collection[str]) -> dict[str, str]:
+        return dict.fromkeys(user_ids, "Ana")
+
+    def search(self, text: str) -> list[DirectoryEntry]:
+        return [DirectoryEntry("ana", text)]
+
+    def roles(self) -> tuple[DirectoryEntry, ...]:
+        return (DirectoryEntry(id="desk", name="Service desk"),)
+
+    def roles_of(self, user_id: str) -> set[str]:
+        return {"desk"}
+
+
 def may(permission: Permission) -> bool:
     return permission is Permission.OWN_MAILBOX
 
 
 db = SQLAlchemy(model_class=Base)
 hook: JobHook = OwnHook()
+directory: Directory = OwnDirectory()
 ms365 = MS365()
 app = Flask(__name__)
-ms365.init_app(app, db=db, authorize=may, current_user_id=lambda: "ana", job_hook=hook)
+ms365.init_app(app, db=db, authorize=may, current_user_id=lambda: "ana", directory=directory, job_hook=hook)
 
 
 @ms365.on_message
