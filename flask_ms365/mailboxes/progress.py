@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from flask_ms365.models import Folder, Mailbox
 from flask_ms365.models.base import AnySession
@@ -111,9 +111,9 @@ def readings_of(session: AnySession, mailbox_ids: Sequence[int]) -> dict[int, li
     return {mailbox_id: chosen_readings(rows) for mailbox_id, rows in folder_rows(session, mailbox_ids).items()}
 
 
-def folder_rows(session: AnySession, mailbox_ids: Sequence[int]) -> dict[int, list[Any]]:
-    """Return all folders of each mailbox, whether they are read or not, with the columns above; one statement."""
-    wanted = select(*_COLUMNS, Folder.delta_link.is_not(None).label("has_ended"), Mailbox.reads_new_folders)
+def folder_rows(session: AnySession, mailbox_ids: Sequence[int], *also: ColumnElement[Any]) -> dict[int, list[Any]]:
+    """Return all folders of each mailbox, read or not, with the columns above and ``also`` these; one statement."""
+    wanted = select(*_COLUMNS, Folder.delta_link.is_not(None).label("has_ended"), Mailbox.reads_new_folders, *also)
     wanted = wanted.join(Mailbox, Mailbox.id == Folder.mailbox_id)
     folders: Any = defaultdict(list)
     for row in session.execute(wanted.where(Folder.mailbox_id.in_(mailbox_ids))):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,6 +22,15 @@ from flask_ms365.sync.report import NEEDS_A_PERSON, Result
 from flask_ms365.words import Words, counted
 
 Kind = Literal["ok", "warn", "bad", "info"]
+
+# how many messages of a folder are stored
+_STORED: Any = (
+    select(func.count())
+    .where(Message.folder_id == Folder.id, Message.removed_at.is_(None))
+    .correlate(Folder)
+    .scalar_subquery()
+    .label("stored")
+)
 
 # state -> (words, kind)
 WORDS: dict[str, tuple[str, Kind]] = {
@@ -84,6 +92,8 @@ class MailboxStatus:
     error: str | None
     error_code: str | None
     is_overdue: bool
+    # what its messages and stored attachments take; None until it was measured
+    stored_bytes: int | None = None
     # all folders, as rows of progress.py, and how many messages of each are stored
     folders: Sequence[Any] = ()
     stored: Mapping[int, int] = field(default_factory=dict)
@@ -102,12 +112,22 @@ class MailboxStatus:
             self.set_aside_count,
         )
 
+    @property
+    def skipped_words(self) -> Words:
+        """How many messages a person has given up."""
+        return counted(
+            "%(count)s message was skipped. It is not tried again, unless it changes in the mailbox.",
+            "%(count)s messages were skipped. They are not tried again, unless they change in the mailbox.",
+            self.skipped_count,
+        )
+
     def as_json(self) -> dict[str, Any]:
         """Return what ``flask ms365 status --json`` prints."""
         return {
             "address": self.address,
             "state": self.state,
             "messages": self.message_count,
+            "stored_bytes": self.stored_bytes,
             **self.progress.as_json(),
             "doubts": [{"folder": doubt.name, "messages": doubt.stored} for doubt in self.doubts],
             "unreadable": [{"folder": folder.name, "error_code": folder.code} for folder in self.unreadable],
@@ -121,26 +141,25 @@ class MailboxStatus:
 
 
 def status_of(session: AnySession, mailbox: Mailbox, *, settings: Snapshot, now: datetime) -> MailboxStatus:
-    """Return how ``mailbox`` is; three statements."""
+    """Return how ``mailbox`` is; two statements."""
     return statuses_of(session, [mailbox], settings=settings, now=now)[0]
 
 
 def statuses_of(
     session: AnySession, mailboxes: Sequence[Mailbox], *, settings: Snapshot, now: datetime
 ) -> list[MailboxStatus]:
-    """Return how each of ``mailboxes`` is; three statements for any number of them."""
+    """Return how each of ``mailboxes`` is; two statements for any number of them."""
     ids = [mailbox.id for mailbox in mailboxes]
     if not ids:
         return []
     is_on, limit = settings.is_sync_on, overdue_before(settings, now)
-    folders, stored, set_aside = folder_rows(session, ids), _count_stored(session, ids), count_set_aside(session, ids)
+    folders, set_aside = folder_rows(session, ids, _STORED), count_set_aside(session, ids)
     return [
         _status(
             mailbox,
             state=state_of(mailbox, is_on=is_on, now=now),
             is_overdue=is_overdue(mailbox, limit),
             folders=folders[mailbox.id],
-            stored=stored[mailbox.id],
             set_aside=set_aside.get(mailbox.id, AsideCount()),
         )
         for mailbox in mailboxes
@@ -153,12 +172,12 @@ def _status(
     state: str,
     is_overdue: bool,
     folders: list[Any],
-    stored: Mapping[int, int],
     set_aside: AsideCount,
 ) -> MailboxStatus:
     words, kind = WORDS[state]
     read = chosen_readings(folders)
     chosen = [reading.folder for reading in read]
+    stored = {folder.id: folder.stored for folder in folders}
     return MailboxStatus(
         id=mailbox.id,
         address=mailbox.address,
@@ -181,20 +200,10 @@ def _status(
         error=mailbox.last_error,
         error_code=mailbox.last_error_code,
         is_overdue=is_overdue,
+        stored_bytes=mailbox.stored_bytes,
         folders=folders,
         stored=stored,
     )
-
-
-def _count_stored(session: AnySession, mailbox_ids: Sequence[int]) -> Mapping[int, dict[int, int]]:
-    """Return the number of messages by mailbox and folder; one statement."""
-    stored = select(Message.mailbox_id, Message.folder_id, func.count()).where(
-        Message.mailbox_id.in_(mailbox_ids), Message.removed_at.is_(None)
-    )
-    counts: defaultdict[int, dict[int, int]] = defaultdict(dict)
-    for mailbox_id, folder_id, count in session.execute(stored.group_by(Message.mailbox_id, Message.folder_id)):
-        counts[mailbox_id][folder_id] = count
-    return counts
 
 
 def all_statuses(session: AnySession, *, settings: Snapshot, now: datetime) -> list[MailboxStatus]:

@@ -14,7 +14,16 @@ from flask_ms365.web.access import is_allowed
 def theirs(mailbox_id: int) -> Mailbox | None:
     """Return a mailbox that the visitor may handle, as its owner or for the team; None where there is no such one."""
     mailbox: Mailbox | None = current_state().session.get(Mailbox, mailbox_id)
-    return mailbox if mailbox is not None and _is_theirs(mailbox) else None
+    return mailbox if mailbox is not None and is_theirs(mailbox) else None
+
+
+def seen(mailbox_id: int) -> Mailbox | None:
+    """Return a mailbox whose state the visitor may see: one of theirs, and for whoever manages mailboxes anybody's.
+
+    Those may pause and resume it, too. Of what is in it they learn numbers: no mail, and no names.
+    """
+    mailbox: Mailbox | None = current_state().session.get(Mailbox, mailbox_id)
+    return mailbox if mailbox is not None and is_seen(mailbox) else None
 
 
 def visitor_rights() -> Rights:
@@ -32,11 +41,18 @@ def visitor_rights() -> Rights:
 
 
 def page_of(mailbox: Mailbox) -> str:
-    """Return the address of the page that shows a mailbox to those who may handle it."""
-    return url_for(".mailbox", mailbox_id=mailbox.id) if mailbox.kind == "system" else url_for(".my_email")
+    """Return the address of the page that shows a mailbox to the visitor: one's own is on *My email*."""
+    is_own = mailbox.kind != "system" and is_theirs(mailbox)
+    return url_for(".my_email") if is_own else url_for(".mailbox", mailbox_id=mailbox.id)
 
 
-def _is_theirs(mailbox: Mailbox) -> bool:
+def is_seen(mailbox: Mailbox) -> bool:
+    """Tell whether the visitor may see how a mailbox is."""
+    return is_theirs(mailbox) or is_allowed(Permission.MANAGE_MAILBOXES)
+
+
+def is_theirs(mailbox: Mailbox) -> bool:
+    """Tell whether the visitor may handle a mailbox."""
     if mailbox.kind == "system":
         return is_allowed(Permission.MANAGE_MAILBOXES)
     is_own = mailbox.owner_id is not None and mailbox.owner_id == current_state().current_user_id()

@@ -11,7 +11,7 @@ from flask_ms365.models import Mailbox
 from flask_ms365.state import State, current_state
 from flask_ms365.sync.lease import DISCONNECTED
 from flask_ms365.web.forms import CsrfForm
-from flask_ms365.web.found import page_of, theirs
+from flask_ms365.web.found import page_of, seen, theirs
 from flask_ms365.web.mailbox_state import pressed
 from flask_ms365.web.problem import not_found
 
@@ -22,7 +22,7 @@ def mailbox_sync(mailbox_id: int) -> ResponseReturnValue:
     def answer(state: State, mailbox: Mailbox) -> bool:
         return sync_now(state.session, mailbox.id, now=state.clock())
 
-    return pressed(mailbox_id, answer, done="hurried", otherwise="waits")
+    return pressed(mailbox_id, answer, done="hurried", otherwise="waits", find=seen)
 
 
 def mailbox_pause(mailbox_id: int) -> ResponseReturnValue:
@@ -31,7 +31,7 @@ def mailbox_pause(mailbox_id: int) -> ResponseReturnValue:
     def answer(state: State, mailbox: Mailbox) -> bool:
         return pause(state.session, mailbox.id, now=state.clock(), actor=state.current_user_id())
 
-    return pressed(mailbox_id, answer, done="paused")
+    return pressed(mailbox_id, answer, done="paused", find=seen)
 
 
 def mailbox_resume(mailbox_id: int) -> ResponseReturnValue:
@@ -40,7 +40,7 @@ def mailbox_resume(mailbox_id: int) -> ResponseReturnValue:
     def answer(state: State, mailbox: Mailbox) -> bool:
         return resume(state.session, mailbox.id, now=state.clock(), actor=state.current_user_id())
 
-    return pressed(mailbox_id, answer, done="resumed")
+    return pressed(mailbox_id, answer, done="resumed", find=seen)
 
 
 def mailbox_restart(mailbox_id: int) -> ResponseReturnValue:

@@ -1,8 +1,8 @@
-"""How a mailbox is, and what it waits for people with: folders in doubt, messages set aside. On each page that tells."""
+"""How a mailbox is, and what it waits for people with: folders in doubt, messages set aside."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,19 +10,23 @@ from flask import redirect, request
 from flask.typing import ResponseReturnValue
 
 from flask_ms365.mailboxes.doubts import believe
-from flask_ms365.mailboxes.set_aside import list_set_aside, reason, try_again
-from flask_ms365.mailboxes.status import MailboxStatus
+from flask_ms365.mailboxes.set_aside import list_set_aside, reason, skip, try_again
+from flask_ms365.mailboxes.status import WORDS, MailboxStatus
 from flask_ms365.models import Mailbox, SetAside
 from flask_ms365.state import State, current_state
 from flask_ms365.sync.lease import DISCONNECTED
 from flask_ms365.web.forms import CsrfForm
 from flask_ms365.web.found import page_of, theirs
 from flask_ms365.web.problem import not_found, problem
+from flask_ms365.web.row_id import row_id
 from flask_ms365.web.words import Notice
 from flask_ms365.words import Words
 
 NO_SUCCESS = Words("No success for long")
 
+_FAILING = ("sign_in_needed", "failed", "waiting")
+# of these the next try is told; the others wait for people, or simply go on
+_TRIED_AGAIN = ("failed", "delete_failed", "waiting")
 # what a page is told by its address once a button was pressed
 _ANSWERED = {
     "believed": Notice(
@@ -83,17 +87,44 @@ def folder_believe(mailbox_id: int, folder_id: int) -> ResponseReturnValue:
 
 
 def mailbox_retry(mailbox_id: int) -> ResponseReturnValue:
-    """Try the messages that were set aside again, with the next sync."""
+    """Try the message that the form names again with the next sync, or all that were set aside."""
 
     def answer(state: State, mailbox: Mailbox) -> int:
-        return try_again(state.session, mailbox.id, now=state.clock())
+        return try_again(state.session, mailbox.id, now=state.clock(), row_id=request.form.get("message", type=row_id))
 
     return pressed(mailbox_id, answer, done="retried")
+
+
+def mailbox_skip(mailbox_id: int) -> ResponseReturnValue:
+    """Give up a message that was set aside."""
+
+    def answer(state: State, mailbox: Mailbox) -> int:
+        chosen = request.form.get("message", 0, type=row_id)
+        return skip(state.session, mailbox, chosen, now=state.clock(), actor=state.current_user_id())
+
+    return pressed(mailbox_id, answer, done="skipped")
 
 
 def answered_notices() -> list[Notice]:
     """Tell on the page that a button led back to what came of it."""
     return [notice for name, notice in _ANSWERED.items() if name in request.args]
+
+
+def state_view(
+    mailbox: Any, state: str, *, is_overdue: bool, now: datetime, names: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return how a mailbox is in words, since when, and until when; ``mailbox`` is its row, or the columns of one."""
+    words, kind = WORDS[state]
+    return {
+        "state": state,
+        "words": words,
+        "kind": kind,
+        "is_overdue": is_overdue,
+        "since": mailbox.failing_since if state in _FAILING else None,
+        "next_try_at": mailbox.next_due_at if state in _TRIED_AGAIN and mailbox.next_due_at > now else None,
+        "paused_at": mailbox.paused_at,
+        "paused_by": names.get(mailbox.paused_by, mailbox.paused_by),
+    }
 
 
 def waiting_view(status: MailboxStatus, *, is_private: bool = False) -> dict[str, Any]:
@@ -102,26 +133,34 @@ def waiting_view(status: MailboxStatus, *, is_private: bool = False) -> dict[str
     ``is_private``: whose mailbox it is not does not learn what is in it.
     """
     state = current_state()
-    messages = list_set_aside(state.session, status.id) if status.set_aside_count else []
+    has_any = (status.set_aside_count or status.skipped_count) and not is_private
+    messages = list_set_aside(state.session, status.id) if has_any else []
     return {"status": status, "set_aside": [_set_aside(message, state.clock()) for message in messages]}
 
 
 def _set_aside(message: SetAside, now: datetime) -> dict[str, Any]:
     return {
+        "id": message.id,
         "subject": message.subject,
         "received_at": message.received_at,
         "reason": reason(message.code),
         "code": message.code,
         "attempts": message.attempts,
         "next_try_at": message.next_try_at if message.next_try_at > now else None,
+        "skipped_at": message.skipped_at,
     }
 
 
 def pressed(
-    mailbox_id: int, answer: Callable[[State, Mailbox], int], *, done: str, otherwise: str = "unchanged"
+    mailbox_id: int,
+    answer: Callable[[State, Mailbox], int],
+    *,
+    done: str,
+    otherwise: str = "unchanged",
+    find: Callable[[int], Mailbox | None] = theirs,
 ) -> ResponseReturnValue:
-    """Do what a button says, and lead back to the page that has it."""
-    state, mailbox = current_state(), theirs(mailbox_id)
+    """Do what a button says, and lead back to the page that has it; ``find`` knows who may press it."""
+    state, mailbox = current_state(), find(mailbox_id)
     if mailbox is None or mailbox.state in DISCONNECTED:
         return not_found()
     if not CsrfForm().validate():
