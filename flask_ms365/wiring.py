@@ -38,9 +38,11 @@ from flask_ms365.mailboxes.delivery import Delivery
 from flask_ms365.mailboxes.disconnect import Disconnect
 from flask_ms365.mailboxes.folder_mail import FolderMail
 from flask_ms365.mailboxes.edit import Editing
+from flask_ms365.mailboxes.indexing import Indexing
 from flask_ms365.mailboxes.keep_alive import KeepAlive
 from flask_ms365.mailboxes.notices import Notices
 from flask_ms365.mailboxes.overdue import OverdueAlarm
+from flask_ms365.mailboxes.retention import Retention
 from flask_ms365.mailboxes.system import SystemMailboxes
 from flask_ms365.mailboxes.troubles import TroubleHandler
 from flask_ms365.models import join_metadata
@@ -199,6 +201,7 @@ def _runner(
     keep_alive = KeepAlive(
         app=app, session=session, tokens=clients.tokens, registration=clients.registration, clock=host.clock
     )
+    indexing = Indexing(session=session, clock=host.clock)
     return Runner(
         app=app,
         session=session,
@@ -217,6 +220,8 @@ def _runner(
             lambda _: deletion.chore(),
             lambda _: current_state().folder_mail.chore(),
             lambda _: keep_alive.chore(),
+            Retention(session=session, clock=host.clock).chore,
+            lambda _: indexing.chore(),
             lambda _: tidy_counts(session, now=host.clock()),
             # last: it calls the host's code, which may take its time
             _notices(app, session, host).chore,

@@ -32,6 +32,7 @@ from flask_ms365.models import (
     write_transaction,
 )
 from flask_ms365.models.base import AnySession, rows_changed
+from flask_ms365.models.search import forget_words
 from flask_ms365.words import Words
 
 _log = logging.getLogger(__name__)
@@ -126,3 +127,4 @@ def delete_messages(session: AnySession, ids: Sequence[int]) -> None:
     rows_changed(session, delete(AttachmentContent).where(AttachmentContent.attachment_id.in_(theirs)))
     rows_changed(session, delete(Attachment).where(Attachment.message_id.in_(ids)))
     rows_changed(session, delete(Message).where(Message.id.in_(ids)))
+    forget_words(session, ids)

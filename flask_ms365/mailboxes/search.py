@@ -1,16 +1,29 @@
-"""Search in mail: what people type, turned into a question to the index of the database."""
+"""Search in mail: what people type, asked of the index of the database. The newest come first.
+
+A word that is everywhere would have the database sort most of the mail there is, for one page. Where few mailboxes are
+asked, their own part of the word's list is short. Else the newest messages are looked through first: if many have it,
+they do.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, Select, select, tuple_
+from sqlalchemy.orm import aliased
 
-from flask_ms365.models import Mailbox, Message
+from flask_ms365.mailboxes.fulltext import Fulltext, fulltext_of
+from flask_ms365.mailboxes.indexing import UNDATED, is_behind
+from flask_ms365.mailboxes.tokens import Term, terms_of
+from flask_ms365.models import Folder, Mailbox, Message, SearchText
 from flask_ms365.models.base import AnySession
 
 PAGE = 50
+# so many mailboxes are named in the question; where there are more, it is asked of all, and the answer is sifted
+_MOST_NAMED = 100
+_NEWEST = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,16 +47,92 @@ def search(
     """Return messages with all the words of ``text``: older than the message ``before``, or the newest.
 
     ``readable`` is the condition on :class:`Mailbox` that its mail may be read by whoever asks. Any text is a
-    question; one without a word finds nothing.
+    question; one without a word finds nothing. Four statements, at most six.
     """
-    mailboxes = select(Mailbox.id).where(readable)
+    terms, mailboxes = terms_of(text), _mailboxes(readable, mailbox_id, folder_id)
+    named = session.scalars(mailboxes.limit(_MOST_NAMED + 1)).all() if terms else []
+    if not named:
+        return Found(messages=[], has_older=False, is_behind=False)
+    question = _Question(
+        fulltext=fulltext_of(session),
+        terms=terms,
+        named=named if len(named) <= _MOST_NAMED else (),
+        mailboxes=mailboxes,
+        folder_id=folder_id,
+        start=_start(session, before),
+    )
+    ids = _hits(session, question)
+    page = select(Message).where(
+        Message.id.in_(ids[:PAGE]), Message.mailbox_id.in_(mailboxes), Message.removed_at.is_(None)
+    )
+    newest_first = (Message.received_at.is_(None), Message.received_at.desc(), Message.id.desc())
+    return Found(
+        messages=session.scalars(page.order_by(*newest_first)).all(),
+        has_older=len(ids) > PAGE,
+        is_behind=is_behind(session),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Question:
+    """What is asked: terms, of the ``named`` mailboxes or of all ``mailboxes``, of one folder, older than ``start``."""
+
+    fulltext: Fulltext
+    terms: Sequence[Term]
+    named: Sequence[int]
+    mailboxes: Select[Any]
+    folder_id: int | None
+    start: tuple[Any, int] | None
+
+    def is_answered_by(self, row: type[SearchText]) -> list[ColumnElement[bool]]:
+        """Return the conditions on words, mailbox and folder."""
+        conditions = [self.fulltext.has(row, self.terms, self.named)]
+        if not self.named:
+            conditions.append(row.mailbox_id.in_(self.mailboxes))
+        if self.folder_id is not None:
+            conditions.append(row.message_id.in_(select(Message.id).where(Message.folder_id == self.folder_id)))
+        return conditions
+
+    def is_older(self, row: type[SearchText]) -> list[ColumnElement[bool]]:
+        """Return the condition on time."""
+        return [] if self.start is None else [tuple_(row.received_at, row.message_id) < tuple_(*self.start)]
+
+
+def _mailboxes(readable: ColumnElement[bool], mailbox_id: int | None, folder_id: int | None) -> Select[Any]:
+    """Return the statement for the ids of the mailboxes that are asked; a folder is of one."""
+    asked = select(Mailbox.id).where(readable)
     if mailbox_id is not None:
-        mailboxes = mailboxes.where(Mailbox.id == mailbox_id)
-    wanted = [Message.mailbox_id.in_(mailboxes), Message.removed_at.is_(None)]
+        asked = asked.where(Mailbox.id == mailbox_id)
     if folder_id is not None:
-        wanted.append(Message.folder_id == folder_id)
-    for word in text.split():
-        wanted.append(or_(*(column.icontains(word, autoescape=True) for column in (Message.subject, Message.preview))))
-    found = select(Message).where(*wanted).order_by(Message.received_at.desc(), Message.id.desc())
-    rows = session.scalars(found.limit(PAGE + 1)).all()
-    return Found(messages=rows[:PAGE], has_older=len(rows) > PAGE, is_behind=False)
+        asked = asked.where(Mailbox.id.in_(select(Folder.mailbox_id).where(Folder.id == folder_id)))
+    return asked
+
+
+def _start(session: AnySession, before: int | None) -> tuple[Any, int] | None:
+    row = (
+        session.execute(select(Message.received_at, Message.id).where(Message.id == before)).first() if before else None
+    )
+    return (row.received_at or UNDATED, row.id) if row else None
+
+
+def _hits(session: AnySession, question: _Question) -> Sequence[int]:
+    """Return the ids of a page of messages, and of one more where there are more."""
+    if not question.named and question.fulltext.looks_through_newest:
+        found = session.scalars(_among_newest(question).limit(PAGE + 1)).all()
+        if len(found) > PAGE:
+            return found
+    hits = select(SearchText.message_id).where(*question.is_answered_by(SearchText), *question.is_older(SearchText))
+    return session.scalars(hits.order_by(*question.fulltext.newest_first()).limit(PAGE + 1)).all()
+
+
+def _among_newest(question: _Question) -> Select[Any]:
+    """Return the statement that looks through the newest messages alone, in the order of their index."""
+    table: Any = SearchText.__table__
+    newest = (
+        select(table)
+        .where(*question.is_older(SearchText))
+        .order_by(table.c.received_at.desc(), table.c.message_id.desc())
+    )
+    row: Any = aliased(SearchText, newest.limit(_NEWEST).subquery())
+    hits = select(row.message_id).where(*question.is_answered_by(row))
+    return hits.order_by(row.received_at.desc(), row.message_id.desc())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from flask_ms365.models.audit import AuditEvent, CheckRun, Heartbeat, Told
 from flask_ms365.models.base import Base, join_metadata, write_transaction
+from flask_ms365.models.chores import Chore
 from flask_ms365.models.connections import Circuit, Connection, OAuthFlow
 from flask_ms365.models.content import AttachmentContent
 from flask_ms365.models.counts import Count
 from flask_ms365.models.mail import Attachment, Folder, Message, SetAside, Sighting
 from flask_ms365.models.mailboxes import Mailbox, Processed, Reader, SyncRun
+from flask_ms365.models.search import SearchDue, SearchMark, SearchText, make_sqlite_index
 from flask_ms365.models.settings import Setting, SettingsDraft, SettingsVersion, lock_version
 from flask_ms365.models.tenants import Tenant
 
@@ -18,6 +20,7 @@ __all__ = [
     "AuditEvent",
     "Base",
     "CheckRun",
+    "Chore",
     "Circuit",
     "Connection",
     "Count",
@@ -28,6 +31,9 @@ __all__ = [
     "OAuthFlow",
     "Processed",
     "Reader",
+    "SearchDue",
+    "SearchMark",
+    "SearchText",
     "SetAside",
     "Setting",
     "SettingsDraft",
@@ -38,5 +44,6 @@ __all__ = [
     "Told",
     "join_metadata",
     "lock_version",
+    "make_sqlite_index",
     "write_transaction",
 ]

@@ -14,7 +14,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from flask_ms365.errors import MS365Error
 from flask_ms365.graph.quota import Quota
 from flask_ms365.graph.types import AttachmentData
-from flask_ms365.models import Folder, Message, SetAside, Sighting, write_transaction
+from flask_ms365.models import Folder, Message, SearchDue, SetAside, Sighting, write_transaction
 from flask_ms365.models.base import AnySession, in_batches, rows_changed
 from flask_ms365.models.counts import add_counts
 from flask_ms365.models.insert import insert_rows
@@ -225,6 +225,12 @@ class Store:
         for columns, rows in by_columns.items():
             statement = update(table).where(table.c.id == bindparam("row_id"))
             self._session.execute(statement.values({name: bindparam(name) for name in columns}), rows)
+        self._index_again([write for write in writes if "subject" in write.values or write.values.get("removed_at")])
+
+    def _index_again(self, writes: Sequence[Write]) -> None:
+        """Have search look at messages again that may say something else now, or are gone."""
+        if writes:
+            self._session.execute(insert(SearchDue), [{"message_id": write.row_id} for write in writes])
 
     def _kept(self, write: Write) -> dict[str, Any]:
         return write.values if self.keeps_bodies else without_body(write.values)
