@@ -7,17 +7,16 @@ the host's rows: the deletion passes them by.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, column, delete, exists, false, func, inspect, or_, select, table, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, delete, func, select, update
 
-from flask_ms365.mailboxes.deletion import delete_messages
 from flask_ms365.mailboxes.pausing import locked, record
+from flask_ms365.mailboxes.referred import delete_allowed, is_referred_to
 from flask_ms365.models import Folder, Message, SetAside, Sighting, write_transaction
-from flask_ms365.models.base import AnySession, Base, rows_changed
+from flask_ms365.models.base import AnySession, rows_changed
 from flask_ms365.sync.folders import FROM_THE_START, read_tree
 from flask_ms365.sync.lease import take_away
 
@@ -55,7 +54,7 @@ class FolderMail:
             folder_id=folder_id,
             name=folder.name,
             message_count=self.session.scalar(stored) or 0,
-            kept_count=self.session.scalar(stored.where(self._is_referred_to())) or 0,
+            kept_count=self.session.scalar(stored.where(is_referred_to(self.session))) or 0,
             is_under_way=folder.deleted_to is not None,
         )
 
@@ -84,7 +83,7 @@ class FolderMail:
 
     def go_on(self, mailbox_id: int, folder_id: int, *, seconds: float) -> None:
         """Delete a batch, and more until ``seconds`` are over or nothing is left but what is kept."""
-        until, is_kept = time.monotonic() + seconds, self._is_referred_to()
+        until, is_kept = time.monotonic() + seconds, is_referred_to(self.session)
         while self._delete_batch(mailbox_id, folder_id, is_kept) and time.monotonic() < until:
             pass
 
@@ -107,34 +106,7 @@ class FolderMail:
                 return False
             some = select(Message.id, is_kept).where(Message.folder_id == folder_id, Message.id > after)
             rows = self.session.execute(some.order_by(Message.id).limit(_AT_ONCE)).all()
-            self._delete([message_id for message_id, kept in rows if not kept])
+            delete_allowed(self.session, [message_id for message_id, kept in rows if not kept])
             now_at = update(Folder).where(Folder.id == folder_id)
             rows_changed(self.session, now_at.values(deleted_to=rows[-1][0] if rows else None))
             return bool(rows)
-
-    def _delete(self, ids: Sequence[int]) -> None:
-        """Delete messages, in halves where the database refuses, down to those that it refuses."""
-        if not ids:
-            return
-        try:
-            with self.session.begin_nested():
-                delete_messages(self.session, ids)
-        except IntegrityError:
-            if len(ids) > 1:
-                self._delete(ids[: len(ids) // 2])
-                self._delete(ids[len(ids) // 2 :])
-
-    def _is_referred_to(self) -> ColumnElement[bool]:
-        """Return what holds for messages that rows of the host's tables refer to."""
-        inspector = inspect(self.session.connection())
-        referring = []
-        for (schema, name), keys in inspector.get_multi_foreign_keys().items():
-            ours = [key for key in keys if key["referred_table"] == Message.__tablename__]
-            if name in Base.metadata.tables or not ours:
-                continue
-            for key in ours:
-                rows = table(name, *(column(each) for each in key["constrained_columns"]), schema=schema)
-                pairs = zip(key["constrained_columns"], key["referred_columns"], strict=True)
-                is_same = [rows.c[theirs] == getattr(Message, referred) for theirs, referred in pairs]
-                referring.append(exists().where(*is_same))
-        return or_(false(), *referring)

@@ -59,10 +59,11 @@ def _update(session: AnySession, both: Sequence[tuple[Row[Any], dict[str, Any]]]
     statement = update(_TABLE).where(_TABLE.c.id == bindparam("row_id"))
     rows = [{"row_id": row.id} | {name: new[name] for name in _COLUMNS} for row, new in changed]
     session.execute(statement.values({name: bindparam(name) for name in _COLUMNS}), rows)
-    _begin_afresh(session, [row.id for row, new in changed if row.size != new["size"]])
+    begin_afresh(session, [row.id for row, new in changed if row.size != new["size"]])
 
 
-def _begin_afresh(session: AnySession, ids: Sequence[int]) -> None:
+def begin_afresh(session: AnySession, ids: Sequence[int]) -> None:
+    """Within a transaction: forget what was stored of attachments, and what was tried."""
     _forget_contents(session, ids)
     for some in in_batches(ids):
         rows_changed(session, update(Attachment).where(Attachment.id.in_(some)).values(_AFRESH))
