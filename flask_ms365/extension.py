@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from flask_ms365.directory import Directory
     from flask_ms365.identity.host_sign_in import SignInHandler
     from flask_ms365.jobs.hook import JobHook
+    from flask_ms365.mailboxes.troubles import TroubleHandler
     from flask_ms365.permissions import Permission
     from flask_ms365.processes.process import Process, ProcessFunction
     from flask_ms365.settings.service import Settings
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 HandlerT = TypeVar("HandlerT", bound=Handler)
 ProcessT = TypeVar("ProcessT", bound="ProcessFunction")
 SignInHandlerT = TypeVar("SignInHandlerT", bound="SignInHandler")
+TroubleHandlerT = TypeVar("TroubleHandlerT", bound="TroubleHandler")
 HostCheckT = TypeVar("HostCheckT", bound="Callable[[], Outcome]")
 ReportT = TypeVar("ReportT", RunReport, TickReport)
 
@@ -54,6 +56,7 @@ class MS365:
         self._handlers: list[Handler] = []
         self._processes: dict[str, Process] = {}
         self._sign_in_handlers: list[SignInHandler] = []
+        self._trouble_handlers: list[TroubleHandler] = []
         self._host_checks: list[HostCheck] = []
         if app is not None:
             self.init_app(app, **options)
@@ -94,6 +97,7 @@ class MS365:
                 handlers=self._handlers,
                 processes=self._processes,
                 sign_in_handlers=self._sign_in_handlers,
+                trouble_handlers=self._trouble_handlers,
                 host_checks=self._host_checks,
             ),
         )
@@ -156,6 +160,18 @@ class MS365:
         counts. May be used before :meth:`init_app`.
         """
         self._sign_in_handlers.append(handler)
+        return handler
+
+    def on_trouble(self, handler: TroubleHandlerT) -> TroubleHandlerT:
+        """Register ``handler(trouble)``, called when something waits for people, and once more when it is over.
+
+        ``trouble`` says what it is in plain words (``words``, ``next_step``, ``url``), whom it concerns (``user_ids``,
+        and always the admins) and of which mailbox it is: see :class:`~flask_ms365.mailboxes.troubles.Trouble`. Send it
+        to these people, and never to ``address`` alone. It is called at ticks, once a cause whatever number of
+        processes there are, and may talk to a network. What it adds to the session is stored when it returns; if it
+        raises, the next tick calls it again. May be used before :meth:`init_app`.
+        """
+        self._trouble_handlers.append(handler)
         return handler
 
     def check(self, name: str) -> Callable[[HostCheckT], HostCheckT]:

@@ -26,6 +26,10 @@ message_synced = _signals.signal("message-synced")
 #: failed, in the words of :class:`~flask_ms365.Result`; empty where no run came to an end), ``last_success_at`` (or
 #: None). Once for each such time, and again if it needs a person since, whatever number of processes there are
 mailbox_overdue = _signals.signal("mailbox-overdue")
+#: a mailbox waits for a person, or no longer does: ``mailbox_id``, ``cause``. Once for each cause, whatever number of
+#: processes there are; what concerns the whole app, or most mailboxes, is not told here but by ``@ms365.on_trouble``
+mailbox_failing = _signals.signal("mailbox-failing")
+mailbox_healed = _signals.signal("mailbox-healed")
 #: ``report`` (:class:`~flask_ms365.RunReport`)
 run_finished = _signals.signal("run-finished")
 #: an entry of the audit log, for hosts that keep one of their own: ``at``, ``actor``, ``door`` (page, cli or code),

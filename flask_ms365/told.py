@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import insert
+from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from flask_ms365.models import Told, write_transaction
-from flask_ms365.models.base import AnySession
+from flask_ms365.models.base import AnySession, rows_changed
 
 
 def is_told(session: AnySession, subject: str, *, user_id: str = "") -> bool:
@@ -27,3 +28,16 @@ def tell(session: AnySession, subject: str, *, at: datetime, user_id: str = "") 
     except IntegrityError:  # another process was first
         return False
     return True
+
+
+def told_of(session: AnySession, subjects: Collection[str]) -> set[tuple[str, str]]:
+    """Return subject and user of whoever knows of any of ``subjects``; one statement."""
+    known = select(Told.subject, Told.user_id).where(Told.subject.in_(subjects))
+    return {(row.subject, row.user_id) for row in session.execute(known)}
+
+
+def forget(session: AnySession, subject: str, *, user_id: str = "") -> bool:
+    """Let it be told anew; False where that was written before, by any process."""
+    with write_transaction(session):
+        gone = delete(Told).where(Told.subject == subject, Told.user_id == user_id)
+        return rows_changed(session, gone) == 1

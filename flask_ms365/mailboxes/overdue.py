@@ -57,6 +57,11 @@ def are_overdue(limit: Any) -> ColumnElement[bool]:
     )
 
 
+def has_ticked(engine: str, limit: datetime) -> ColumnElement[bool]:
+    """Return the condition that somebody has ticked since ``limit``: before that no mailbox had its time."""
+    return exists().where(Heartbeat.engine == engine, Heartbeat.since < limit)
+
+
 def count_overdue(session: AnySession, limit: datetime) -> tuple[int, int]:
     """Return how many mailboxes are overdue, and where any is, how many there are to be read at all."""
     overdue = session.scalar(select(func.count()).where(are_overdue(limit))) or 0
@@ -86,14 +91,13 @@ class OverdueAlarm:
 
     def _untold(self, limit: datetime) -> Any:
         """Return how to find them. After a night in which nobody ticked all of them get their time first."""
-        has_ticked = exists().where(Heartbeat.engine == self.engine(), Heartbeat.since < limit)
         is_new = or_(Mailbox.overdue_at.is_(None), Mailbox.overdue_at < Mailbox.last_success_at)
         is_worse = and_(
             Mailbox.last_result.in_([str(result) for result in NEEDS_A_PERSON]),
             Mailbox.overdue_cause != Mailbox.last_result,
         )
         columns = (Mailbox.id, Mailbox.last_result, Mailbox.last_success_at, Mailbox.overdue_at, Mailbox.fail_count)
-        return select(*columns).where(are_overdue(limit), has_ticked, or_(is_new, is_worse))
+        return select(*columns).where(are_overdue(limit), has_ticked(self.engine(), limit), or_(is_new, is_worse))
 
     def _is_first(self, row: Row[Any]) -> bool:
         """Write down that it is told; of several processes one does."""
