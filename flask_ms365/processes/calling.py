@@ -68,17 +68,17 @@ class Calling:
         return self._from is None or received_at >= self._from
 
     def _due(self, chosen: Any, graph_ids: Collection[str]) -> dict[int, str]:
-        """Return message id -> conversation, one message of each: those that are not processed yet."""
+        """Return message id -> conversation, of those that are not processed yet."""
         key = func.coalesce(Message.conversation_id, Message.graph_id)
         is_done = exists().where(Processed.mailbox_id == self._mailbox_id, Processed.conversation_id == key)
         firsts = first_messages(self._mailbox_id, own_addresses(chosen)).where(
             Message.received_at >= chosen.process_since, ~is_done
         )
-        found: dict[str, int] = {}
+        found: dict[int, str] = {}
         for ids in in_batches(graph_ids):
-            for row in self._session.execute(firsts.where(Message.graph_id.in_(ids)).order_by(Message.id)):
-                found.setdefault(row.conversation, row.id)
-        return {message_id: conversation for conversation, message_id in found.items()}
+            rows = self._session.execute(firsts.where(Message.graph_id.in_(ids)))
+            found |= {row.id: row.conversation for row in rows}
+        return found
 
     def _handler(self, process: Process, options: Any, due: Mapping[int, str]) -> Handler:
         def call_process(message: Message, change: Change) -> None:

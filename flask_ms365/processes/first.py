@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from flask_ms365.models import Folder, Message
@@ -25,7 +25,12 @@ def first_messages(mailbox_id: int, own: list[str]) -> Any:
     that is.
     """
     older = aliased(Message)
-    is_older = older.conversation_id == Message.conversation_id, older.received_at < Message.received_at
+    # Microsoft tells seconds: of two of the same one, what was stored first is older
+    is_older = or_(
+        older.received_at < Message.received_at,
+        and_(older.received_at == Message.received_at, older.id < Message.id),
+    )
+    is_in_line = older.mailbox_id == mailbox_id, older.conversation_id == Message.conversation_id
     is_written_here = Folder.mailbox_id == mailbox_id, Folder.well_known_name.in_(_WRITTEN_HERE)
     conversation = func.coalesce(Message.conversation_id, Message.graph_id).label("conversation")
     return select(Message.id, Message.received_at, conversation).where(
@@ -36,5 +41,5 @@ def first_messages(mailbox_id: int, own: list[str]) -> Any:
         Message.folder_id.not_in(select(Folder.id).where(*is_written_here)),
         func.lower(func.coalesce(Message.from_address, "")).not_in(own),
         func.lower(func.coalesce(Message.sender_address, "")).not_in(own),
-        ~exists().where(older.mailbox_id == mailbox_id, *is_older),
+        ~exists().where(*is_in_line, is_older),
     )

@@ -296,15 +296,17 @@ class Store:
         if not handlers:
             return
         failed: dict[str, Exception] = {}
+        savepoint: Any = None
         for write in told:
             try:
-                with self._session.begin_nested() if is_careful else nullcontext():
+                with self._session.begin_nested() if is_careful else nullcontext() as savepoint:
                     _call(handlers, write, messages[write.graph_id])
             except MS365Error:
                 raise
             except Exception as exc:
                 failed[write.graph_id] = exc
-                if not is_careful:
+                # who rolled the whole page back is to blame, and not those that follow
+                if savepoint is None or not savepoint.parent.is_active:
                     break
         if failed:
             raise HandlerFailed(failed) from next(iter(failed.values()))
