@@ -11,6 +11,7 @@ from flask import current_app, request, url_for
 from flask_ms365.assets import fingerprint
 from flask_ms365.permissions import Permission
 from flask_ms365.web.access import is_allowed
+from flask_ms365.web.banner import need_banners
 from flask_ms365.web.expiry import expiry_banner
 from flask_ms365.web.language import document_language, translated
 from flask_ms365.web.snapshot import current_summary
@@ -60,6 +61,8 @@ def template_context() -> dict[str, Any]:
         "ms365_static": _static,
         "ms365_nav": nav(),
         "ms365_banner": expiry_banner(),
+        # asked by pages with a heading alone
+        "ms365_needs": need_banners,
         "notices": [],
         **document_language(),
     }
