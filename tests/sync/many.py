@@ -1,4 +1,4 @@
-"""Many mailboxes that were read to their end and are due, put in directly: to read each of them would take too long."""
+"""Many mailboxes that were read to their end, and measured, and are due; put in directly, which takes less time."""
 
 from __future__ import annotations
 
@@ -77,5 +77,5 @@ def deltas(simulator: Simulator) -> list[str]:
 
 def _mailbox(number: int, box: microsoft.Mailbox, now: datetime) -> dict[str, Any]:
     listed = {"folders_link": "of the folder tree", "folders_asked_at": now, "folders_listed_at": now}
-    due = {"id": number, "created_at": now, "next_due_at": now}
+    due = {"id": number, "created_at": now, "measured_at": now, "next_due_at": now}
     return {**due, **listed, "kind": "system", "access": "application", "address": box.address}
