@@ -1,6 +1,10 @@
-// Everything works without this file. It adds the Copy buttons and the warning before unsaved changes are left behind.
+// Everything works without this file. It adds the Copy buttons, the warning before unsaved changes are left behind, and
+// pages that show by themselves how mailboxes are.
 const GUARDED = "form[data-ms365-guard]";
 const snapshots = new WeakMap();
+const watched = new WeakSet();
+// milliseconds: as often as this while something changes, and less and less often while nothing does
+const SOON = 5_000, LATE = 60_000;
 
 // A file counts by its name.
 const snapshot = (form) => JSON.stringify([...new FormData(form)].map(([name, value]) => [name, value.name ?? value]));
@@ -19,6 +23,10 @@ function showCredential(form) {
 
 function scan(root = document) {
   for (const button of root.querySelectorAll("[data-ms365-copy]")) button.hidden = false;
+  for (const region of root.querySelectorAll("[data-ms365-live]")) {
+    if (!watched.has(region)) watch(region);
+    watched.add(region);
+  }
   for (const form of root.querySelectorAll(GUARDED)) {
     if (!snapshots.has(form)) snapshots.set(form, snapshot(form));
     showCredential(form);
@@ -80,6 +88,62 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   runSteps(event.target).catch(() => event.target.submit());
 });
+
+// Make one node say what another one says, and leave alone what does: whoever is in the middle of it stays there.
+function morph(old, fresh) {
+  if (old.isEqualNode(fresh)) return;
+  if (old.nodeName !== fresh.nodeName || old.id !== fresh.id) return old.replaceWith(fresh);
+  if (old.nodeType !== Node.ELEMENT_NODE) return (old.nodeValue = fresh.nodeValue);
+  // what a visitor has unfolded stays so
+  for (const { name } of [...old.attributes]) if (name !== "open" && !fresh.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of fresh.attributes) old.setAttribute(name, value);
+  morphInside(old, fresh);
+}
+
+function morphInside(old, fresh) {
+  const before = [...old.childNodes];
+  const after = [...fresh.childNodes];
+  after.forEach((node, at) => (before[at] ? morph(before[at], node) : old.append(node)));
+  for (const node of before.slice(after.length)) node.remove();
+}
+
+// A region asks again while somebody looks. Most answers are 304, and cost next to nothing.
+function watch(region) {
+  const foot = region.nextElementSibling;
+  const button = foot.querySelector("[data-ms365-pause]");
+  let [wait, timer, isPaused] = [SOON];
+  const state = () => region.querySelector("[data-ms365-state]")?.textContent;
+
+  async function ask() {
+    const answer = await fetch(region.dataset.ms365Live, { headers: { "If-None-Match": `"${region.dataset.ms365Version}"` } });
+    // signed out, or no longer allowed
+    if (answer.redirected || (answer.status >= 400 && answer.status < 500)) button.hidden = isPaused = true;
+    wait = answer.status === 304 ? Math.min(wait * 1.5, LATE) : SOON;
+    if (isPaused || answer.status === 304) return;
+    if (!answer.ok) throw new Error(answer.statusText);
+    const [before, page] = [state(), document.createElement("template")];
+    page.innerHTML = await answer.text();
+    region.dataset.ms365Version = answer.headers.get("ETag").replace(/^W\/|"/g, "");
+    morphInside(region, page.content);
+    if (state() === before) return;
+    foot.querySelector("[role=status]").textContent = state();
+    tell(region, "ms365:state");
+  }
+
+  const plan = (ms = wait) => {
+    clearTimeout(timer);
+    if (!isPaused && !document.hidden && region.isConnected) timer = setTimeout(go, ms);
+  };
+  const go = () => ask().catch(() => (wait = LATE)).then(() => plan());
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    isPaused = !isPaused;
+    [button.textContent, button.dataset.ms365Pause] = [button.dataset.ms365Pause, button.textContent];
+    plan(0);
+  });
+  document.addEventListener("visibilitychange", () => plan(0));
+  plan();
+}
 
 document.addEventListener("ms365:scan", ({ target }) => scan(target));
 scan();

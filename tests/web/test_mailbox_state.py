@@ -124,7 +124,7 @@ def test_nobody_is_asked_without_a_doubt(waiting: Waiting) -> None:
 def test_a_folder_s_name_is_no_html(waiting: Waiting) -> None:
     waiting.folder("<img src=x>", doubt="asked", error_code="ErrorAccessDenied")
     page = waiting.host.visitor().get(page_of(waiting)).text
-    assert ("<img" in page, page.count("&lt;img src=x&gt;")) == (False, 3)
+    assert ("<img" in page, page.count("&lt;img src=x&gt;") >= 3) == (False, True)
 
 
 def test_the_button_keeps_the_answer_and_leads_back(waiting: Waiting) -> None:

@@ -102,7 +102,7 @@ def test_a_delegate_reads_a_shared_mailbox(team: Team) -> None:
 
 def test_only_a_shared_mailbox_asks_for_the_permission_on_shared_mail(team: Team) -> None:
     scopes = {
-        access: asked_of_microsoft(team.add(access, f"{access}@contoso.example"))["scope"]
+        access: asked_of_microsoft(team.add(access, f"{access}@contoso.example", access))["scope"]
         for access in ("sign_in", "shared")
     }
     assert scopes == {
@@ -153,7 +153,7 @@ def test_one_sign_in_of_a_delegate_wakes_all_mailboxes_that_waited_for_it(team: 
     for box in (team.support, sales):
         box.share_with(team.ana)
     team.connect("shared", team.ana)
-    team.come_back(team.add("shared", "sales@contoso.example"), team.ana)
+    team.come_back(team.add("shared", "sales@contoso.example", "Sales"), team.ana)
     simulator.revoke(team.ana)
     simulator.expire_access_tokens()
     with team.host.app.app_context():
@@ -187,7 +187,7 @@ def test_a_mailbox_is_added_once(team: Team) -> None:
 def test_a_mailbox_is_not_added_a_second_time_under_its_alias(team: Team) -> None:
     team.support.aliases.append("help@contoso.example")
     team.connect("sign_in", team.support)
-    page = main(team.come_back(team.add("sign_in", "help@contoso.example"), team.support).text)
+    page = main(team.come_back(team.add("sign_in", "help@contoso.example", "Help desk"), team.support).text)
     assert "This account's mailbox is among the team's already." in page
     assert team.all(Mailbox.state) == ["connected", "sign_in_needed"]
 
@@ -211,25 +211,8 @@ def test_a_mailbox_whose_mail_was_kept_is_taken_up_again(team: Team) -> None:
 
 def test_the_list_leads_to_each_mailbox(team: Team) -> None:
     team.add("application")
-    page = team.visitor.get(LIST).text
-    assert f'href="{team.page_path}"' in page
-    assert "The app's own permission" in main(page)
-
-
-def test_a_long_list_comes_in_pages(team: Team) -> None:
-    with team.host.app.app_context():
-        session, now = session_of(team.host), team.host.ms365._clock()
-        session.add_all(
-            Mailbox(kind="system", address=f"box{number:03}@contoso.example", created_at=now, next_due_at=now)
-            for number in range(101)
-        )
-        session.commit()
-    first = team.visitor.get(LIST).text
-    assert "box099@" in first
-    assert "box100@" not in first
-    second = team.visitor.get(words(first, r'href="([^"]*after=[^"]*)"')).text
-    assert "box100@" in second
-    assert "box099@" not in second
+    assert f'href="{team.page_path}"' in team.visitor.get(LIST).text
+    assert "The app's own permission" in main(team.visitor.get(team.page_path).text)
 
 
 def test_adding_and_connecting_is_in_the_audit_log(team: Team) -> None:
@@ -243,11 +226,11 @@ def test_adding_and_connecting_is_in_the_audit_log(team: Team) -> None:
     assert "support@contoso.example connected" in page
 
 
-def test_a_person_s_own_mailbox_is_no_mailbox_of_the_team(team: Team) -> None:
+def test_a_person_s_own_mailbox_is_not_the_team_s_to_handle(team: Team) -> None:
     team.visitor.connect(team.ana)
     path = f"{LIST}/{team.all(Mailbox.id)[0]}"
-    assert [team.visitor.get(path).status_code, team.visitor.post(f"{path}/connect").status_code] == [404, 404]
-    assert "ana@contoso.example" not in main(team.visitor.get(LIST).text)
+    posted = [team.visitor.post(f"{path}/{verb}").status_code for verb in ("connect", "check", "disconnect", "edit")]
+    assert posted == [404] * 4
 
 
 @pytest.mark.parametrize("permission", ["manage_settings", "own_mailbox", "read_mail"])
@@ -255,7 +238,9 @@ def test_only_who_manages_mailboxes_comes_in(team: Team, permission: str) -> Non
     team.add("application")
     paths = [LIST, NEW, team.page_path]
     team.host.permissions = {permission}
-    assert [team.visitor.get(path).status_code for path in paths] == [403] * 3
+    # whoever has a mailbox of their own may see that one: this one does not exist for them
+    refused = 404 if permission == "own_mailbox" else 403
+    assert [team.visitor.get(path).status_code for path in paths] == [403, 403, refused]
     team.host.permissions = {"manage_mailboxes"}
     assert [team.visitor.get(path).status_code for path in paths] == [200] * 3
 
