@@ -38,6 +38,11 @@ class Many:
             self.session.execute(insert(Folder), folders)
         return boxes
 
+    def begin(self) -> None:
+        """Do what the first tick of all does beside syncing: long chores begin."""
+        with self.host.app.app_context():
+            self.host.app.extensions["ms365.state"].runner.beat()
+
     def tick(self) -> TickReport:
         with self.host.app.app_context():
             return self.host.ms365.tick()

@@ -36,6 +36,7 @@ def test_an_idle_mailbox_costs_one_request_a_folder(many: Many) -> None:
 @pytest.mark.parametrize("count", [3, 200])
 def test_any_number_of_idle_mailboxes_take_as_many_statements(many: Many, count: int) -> None:
     many.add(count)
+    many.begin()
     with many.statements() as statements:
         reports = many.tick().runs
 
