@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import redirect, render_template, request, url_for
@@ -9,13 +10,18 @@ from flask.typing import ResponseReturnValue
 
 from flask_ms365.identity.scopes import PERMISSIONS, SCOPES
 from flask_ms365.mailboxes.connect import left_out, own_mailbox
-from flask_ms365.mailboxes.status import MailboxStatus, kept_mail, status_of
-from flask_ms365.models import OAuthFlow
+from flask_ms365.mailboxes.pausing import is_paused
+from flask_ms365.mailboxes.progress import chosen_readings
+from flask_ms365.mailboxes.readers import readers_in_words
+from flask_ms365.mailboxes.status import kept_mail, status_of
+from flask_ms365.models import Mailbox, OAuthFlow
 from flask_ms365.state import current_state
+from flask_ms365.sync.since import ALL_MAIL
 from flask_ms365.web.callback import outcome_notices, present_outcome, to_microsoft
 from flask_ms365.web.consent import consent_url
 from flask_ms365.web.disconnect import disconnected_notices
 from flask_ms365.web.forms import CsrfForm
+from flask_ms365.web.mailbox_figures import figures_view
 from flask_ms365.web.mailbox_state import answered_notices, waiting_view
 from flask_ms365.web.obstacle import settings_link, sign_in_obstacle
 from flask_ms365.web.problem import problem
@@ -27,6 +33,12 @@ from flask_ms365.words import Words
 # an admin must allow the app first, was asked already, or may not
 _NEEDS_APPROVAL = {"90093", "90094", "90095"}
 _CONNECTED = Notice(kind="ok", title=Words("Connected"), text=Words("Your mail is being read. This may take a while."))
+_STILL_PAUSED = Notice(
+    kind="ok",
+    title=Words("Connected"),
+    text=Words("The mailbox is paused as before. Resume it to have your mail read."),
+)
+_NAMED = 5  # folders, and of more only the number
 
 
 def my_email() -> ResponseReturnValue:
@@ -37,20 +49,18 @@ def my_email() -> ResponseReturnValue:
         return problem(Words("Not signed in"), Words("Sign in to this app first."), 403)
     obstacle = sign_in_obstacle(state)
     mailbox = own_mailbox(state.session, user_id)
-    notices = [*outcome_notices(user_id, done=_CONNECTED), *disconnected_notices(), *answered_notices()]
+    done = _STILL_PAUSED if mailbox is not None and is_paused(mailbox) else _CONNECTED
+    notices = [*outcome_notices(user_id, done=done), *disconnected_notices(), *answered_notices()]
     flow = present_outcome(user_id)
-    status, snapshot, now = None, current_snapshot(), state.clock()
     if mailbox is not None:
         notices.extend(_left_out(left_out(state.session, mailbox)))
-        status = status_of(state.session, mailbox, settings=snapshot, now=now)
     return render_template(
         "ms365/my_email.html",
         form=CsrfForm(),
         choice=_choice(flow),
         approval=_approval_message(flow),
-        mailbox=_view(status) if status else None,
-        **(waiting_view(status) if status else {}),
-        kept=kept_mail(state.session, user_id, settings=snapshot, now=now),
+        **(_view(mailbox) if mailbox is not None else {"mailbox": None}),
+        kept=kept_mail(state.session, user_id, settings=current_snapshot(), now=state.clock()),
         obstacle=obstacle,
         obstacle_link=settings_link() if obstacle else None,
         permissions=PERMISSIONS,
@@ -100,16 +110,17 @@ def _approval_message(flow: OAuthFlow | None) -> list[str]:
     ]
 
 
-def _view(status: MailboxStatus) -> dict[str, object]:
-    problem_notice = None
-    if status.error:
-        details = [(Words("Code"), status.error_code)] if status.error_code else []
-        problem_notice = Notice(kind=status.kind, title=status.words, text=status.error, details=details)
+def _view(mailbox: Mailbox) -> dict[str, Any]:
+    """Return how the mailbox is, what is read of it, and who can see that."""
+    state, user_id = current_state(), current_state().current_user_id()
+    status = status_of(state.session, mailbox, settings=current_snapshot(), now=state.clock())
+    read = [reading.folder.name for reading in chosen_readings(list(status.folders))]
     return {
-        "address": status.address,
-        "state": status.words,
-        "state_kind": status.kind,
-        "connected_at": status.connected_at,
-        "last_success_at": status.last_success_at,
-        "problem": problem_notice,
+        **waiting_view(status),
+        **figures_view(mailbox, status, is_private=False),
+        "read": read[:_NAMED],
+        "read_count": len(read),
+        "sync_from": None if mailbox.sync_from is None or mailbox.sync_from <= ALL_MAIL else mailbox.sync_from,
+        "readers": readers_in_words(state.session, state.directory, mailbox, user_id=user_id),
+        "is_paused": is_paused(mailbox),
     }
