@@ -36,11 +36,14 @@ class Process:
     form: type[Form] | None = None
 
     def options_form(self, texts: Texts | None = None, *, prefix: str = "") -> Form | None:
-        """Return the form, filled in with ``texts`` or with its defaults; None where the process has no options."""
+        """Return the form, filled in with ``texts`` or with its defaults; None where the process has no options.
+
+        In the page, the names of its fields begin with ``prefix``.
+        """
         if self.form is None:
             return None
         # whoever shows it has a token of their own; and where mail is read there is no request
-        filled_in = None if texts is None else MultiDict(texts)
+        filled_in = None if texts is None else MultiDict({f"{prefix}{name}": sent for name, sent in texts.items()})
         return self.form(formdata=filled_in, prefix=prefix, meta={"csrf": False})
 
     def options(self, texts: Texts | None) -> dict[str, Any]:

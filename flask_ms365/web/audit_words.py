@@ -27,6 +27,9 @@ _SENTENCES: dict[str, Words] = {
     "mailbox.connected": Words("%(target)s connected"),
     "mailbox.disconnected": Words("%(target)s disconnected"),
     "mailbox.mail_deleted": Words("Mail of %(target)s deleted"),
+    "mailbox.process_chosen": Words("%(target)s: the process %(process)s switched on"),
+    "mailbox.process_off": Words("%(target)s: the process %(process)s switched off"),
+    "mailbox.process_options_changed": Words("%(target)s: other options for the process %(process)s"),
     "mailbox.paused": Words("%(target)s paused"),
     "mailbox.resumed": Words("%(target)s resumed"),
     "mailbox.restarted": Words("%(target)s: to be read again from the start"),
@@ -58,7 +61,8 @@ def sentence(event: Any) -> Words:
         return _setting_saved(event.target or "", event.detail)
     target = visible(event.target)
     if event.action in _SENTENCES:
-        told = _SENTENCES[event.action].filled(target=target, folder=visible(event.detail.get("folder")))
+        folder, process = (visible(event.detail.get(name)) for name in ("folder", "process"))
+        told = _SENTENCES[event.action].filled(target=target, folder=folder, process=process)
         command = visible(event.detail.get("command"))
         return Words("%(event)s by %(command)s", event=told, command=command) if command else told
     if event.action in _CHANGES:

@@ -13,6 +13,7 @@ from flask_ms365.models import Mailbox
 from flask_ms365.state import current_state
 from flask_ms365.web.callback import to_microsoft
 from flask_ms365.web.forms import CsrfForm
+from flask_ms365.web.mailbox_process import begin_process
 from flask_ms365.web.mailbox_scope import mailbox_scope
 from flask_ms365.web.obstacle import settings_link, sign_in_obstacle
 from flask_ms365.web.problem import problem
@@ -40,15 +41,26 @@ def mailbox_new() -> ResponseReturnValue:
     user_id = state.current_user_id()
     if needs_sign_in and (user_id is None or sign_in_obstacle(state)):
         return _form(values)
+    process = request.form.get("process", "")
+    if process and process not in state.processes.known:
+        return _form(values, refusal=MailboxRefused("process", Words("Choose one of the processes, or none.")))
     try:
         mailbox_id = state.mailboxes.add(**values, actor=user_id)
     except MailboxRefused as exc:
         return _form(values, refusal=exc)
     except MS365Error as exc:
         return _form(values, refusal=MailboxRefused("access", exc.words))
-    if not needs_sign_in:
-        return redirect(url_for(".mailbox", mailbox_id=mailbox_id, connected=1), 303)
-    return sign_in_for(state.mailboxes.find(mailbox_id), values["access"], user_id)
+    is_on = not process or begin_process(mailbox_id, process)
+    if needs_sign_in and is_on:
+        return sign_in_for(state.mailboxes.find(mailbox_id), values["access"], user_id)
+    return redirect(_next_page(mailbox_id, process, connected=None if needs_sign_in else 1), 303)
+
+
+def _next_page(mailbox_id: int, process: str, *, connected: int | None) -> str:
+    """Return where to go on: to the options of the process, if it has any, or to the mailbox."""
+    if process and current_state().processes.known[process].form is not None:
+        return url_for(".mailbox_process", mailbox_id=mailbox_id, process=process, connected=connected)
+    return url_for(".mailbox", mailbox_id=mailbox_id, connected=connected)
 
 
 def sign_in_for(found: Mailbox | None, access: str, user_id: str | None) -> ResponseReturnValue:
@@ -64,7 +76,8 @@ def _form(
     values: dict[str, str], *, refusal: MailboxRefused | None = None, notices: Sequence[Notice] = ()
 ) -> ResponseReturnValue:
     state = current_state()
-    fields = {"address": "ms365-address", "label": "ms365-label", "access": f"ms365-access-{values['access']}"}
+    fields = {name: f"ms365-{name}" for name in ("address", "label", "process")}
+    fields["access"] = f"ms365-access-{values['access']}"
     obstacle = sign_in_obstacle(state)
     # the commands are of use to whoever was refused: with them the app gets this mailbox and no other
     is_out_of_reach = refusal is not None and refusal.field == "address" and bool(refusal.code)
@@ -76,6 +89,8 @@ def _form(
         errors={refusal.field: refusal} if refusal else {},
         summary=[(fields[refusal.field], refusal.words)] if refusal else [],
         ways=tuple(WAYS.values()),
+        processes=list(state.processes.known),
+        process=request.form.get("process", ""),
         obstacle=obstacle,
         obstacle_link=settings_link() if obstacle else None,
         scope=mailbox_scope(addresses),
