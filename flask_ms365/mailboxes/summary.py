@@ -40,6 +40,8 @@ class Summary:
     next_due_at: datetime | None
     # of those that nobody reads now, too
     waits_since: datetime | None
+    # the states that any mailbox of the visitor is in
+    own_states: frozenset[str]
 
     @property
     def total(self) -> int:
@@ -57,14 +59,19 @@ class Summary:
         return sum(self.counts.get(state, 0) for state in BAD) + self.stalled
 
     @property
+    def may_need_owner(self) -> bool:
+        """Whether one of the visitor's own mailboxes may be among them."""
+        return any(state in BAD or self.overdue.get(state, 0) for state in self.own_states)
+
+    @property
     def stalled(self) -> int:
         """How many are overdue, though nothing is known to be wrong with them."""
         return sum(count for state, count in self.overdue.items() if state not in BAD)
 
 
-def summarise(session: AnySession, *, now: datetime, limit: datetime | None) -> Summary:
+def summarise(session: AnySession, *, now: datetime, limit: datetime | None, user_id: str | None = None) -> Summary:
     """Count the mailboxes by state; one statement. ``limit`` is that of :func:`overdue_before`."""
-    rows = session.execute(_by_state(), {"now": now, "limit": limit or _LONG_AGO}).all()
+    rows = session.execute(_by_state(), {"now": now, "limit": limit or _LONG_AGO, "user_id": user_id}).all()
     awake = [row for row in rows if row.kind not in (*AT_REST, *_NOT_CONNECTED)]
     return Summary(
         counts={row.kind: row.many for row in rows},
@@ -74,6 +81,7 @@ def summarise(session: AnySession, *, now: datetime, limit: datetime | None) -> 
         oldest_success_at=min((row.oldest_success_at for row in awake if row.oldest_success_at), default=None),
         next_due_at=min((row.next_due_at for row in awake), default=None),
         waits_since=min((row.next_due_at for row in awake if row.kind != "syncing"), default=None),
+        own_states=frozenset(row.kind for row in rows if row.own),
     )
 
 
@@ -105,6 +113,7 @@ def _by_state() -> Select[Any]:
         state_in(bindparam("now")).label("kind"),
         case((are_overdue(bindparam("limit")), 1), else_=0).label("is_overdue"),
         case((Mailbox.lease_expires_at > bindparam("now"), 1), else_=0).label("is_held"),
+        case((Mailbox.owner_id == bindparam("user_id"), 1), else_=0).label("is_own"),
         Mailbox.last_success_at,
         Mailbox.next_due_at,
     ).subquery()
@@ -113,6 +122,7 @@ def _by_state() -> Select[Any]:
         func.count().label("many"),
         func.sum(each.c.is_overdue).label("overdue"),
         func.sum(each.c.is_held).label("leases"),
+        func.sum(each.c.is_own).label("own"),
         func.max(each.c.last_success_at).label("last_success_at"),
         func.min(each.c.last_success_at).label("oldest_success_at"),
         func.min(each.c.next_due_at).label("next_due_at"),

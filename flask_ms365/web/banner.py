@@ -25,7 +25,7 @@ _MINE = {
 }
 # these pages say it themselves
 _ITS_PAGES = ("my_email", "mailbox")
-_LISTS = ("overview", "mailboxes")
+_LIST = "mailboxes"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,8 @@ class NeedBanner:
 def need_banners() -> list[NeedBanner]:
     """Return what waits for the visitor on this page: one statement beside what the navigation asks."""
     page = (request.endpoint or "").rpartition(".")[2]
+    if page == "overview":  # it lists what needs people, with a statement for each kind
+        return []
     mine = my_troubles()
     return [*_of_mine(mine, page), *_of_team(mine, page)]
 
@@ -50,8 +52,8 @@ def my_troubles() -> list[Mine]:
     state, user_id = current_state(), current_state().current_user_id()
     if user_id is None or not (is_allowed(Permission.OWN_MAILBOX) or is_allowed(Permission.READ_MAIL)):
         return []
-    # who sees the numbers of all mailboxes need not ask where none needs anybody
-    if is_allowed(Permission.MANAGE_SETTINGS) and not current_summary().need_a_person:
+    # the numbers of all mailboxes, which the navigation has asked for, say whether any of theirs is among them
+    if is_allowed(Permission.MANAGE_SETTINGS) and not current_summary().may_need_owner:
         return []
     now = state.clock()
     found = troubles_of(state.session, user_id, limit=overdue_before(current_snapshot(), now), now=now)
@@ -61,7 +63,7 @@ def my_troubles() -> list[Mine]:
 
 def _of_mine(mine: list[Mine], page: str) -> Iterator[NeedBanner]:
     for mailbox in mine:
-        if page.startswith(_ITS_PAGES) and page not in _LISTS:
+        if page.startswith(_ITS_PAGES) and page != _LIST:
             continue
         text = _MINE[mailbox.cause].filled(address=mailbox.address)
         if mailbox.kind == "user" and mailbox.cause == SIGN_IN_NEEDED:
@@ -79,7 +81,7 @@ def _page_of(mailbox: Mine) -> str:
 
 
 def _of_team(mine: list[Mine], page: str) -> Iterator[NeedBanner]:
-    if page in _LISTS or not is_allowed(Permission.MANAGE_MAILBOXES):
+    if page == _LIST or not is_allowed(Permission.MANAGE_MAILBOXES):
         return
     others = current_summary().need_a_person - sum(mailbox.cause != DOUBT for mailbox in mine)
     if others > 0:

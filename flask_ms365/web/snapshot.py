@@ -30,7 +30,8 @@ def current_summary() -> Summary:
     if "ms365_summary" not in g:
         state = current_state()
         now = state.clock()
-        g.ms365_summary = summarise(state.session, now=now, limit=overdue_before(current_snapshot(), now))
+        limit = overdue_before(current_snapshot(), now)
+        g.ms365_summary = summarise(state.session, now=now, limit=limit, user_id=state.current_user_id())
     summary: Summary = g.ms365_summary
     return summary
 

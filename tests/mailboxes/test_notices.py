@@ -3,73 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from sqlalchemy import update
 
 from flask_ms365 import signals
 from flask_ms365.mailboxes.troubles import Trouble
-from flask_ms365.models import Folder, Mailbox, Told, write_transaction
-from flask_ms365.models.base import Base
-from flask_ms365.simulator import App, Simulator
-from tests.conftest import Clock, Host, HostFactory
+from flask_ms365.models import Folder, Mailbox, Told
+from tests.conftest import Clock, HostFactory
+from tests.mailboxes.failing import Heard, Lost, causes, change, fail, heal, many, tick_for, told
 from tests.sync.many import Many
 from tests.visitor import BASE_URL
 
-Heard = list[Trouble]
-
-
-class Lost(Exception):
-    """The host's mail server is away."""
-
-
-@pytest.fixture
-def many(configured: Host, simulator: Simulator, clock: Clock) -> Many:
-    """Return mailboxes that are up to date and not looked at again for a day."""
-    many = Many(host=configured, simulator=simulator, clock=clock)
-    many.add(4)
-    change(many, next_due_at=clock() + timedelta(days=1), last_success_at=clock())
-    return many
-
-
-@pytest.fixture
-def told(configured: Host) -> Heard:
-    """Return what the host was told."""
-    heard: Heard = []
-    configured.ms365.on_trouble(heard.append)
-    return heard
-
-
-def change(many: Many, *mailbox_ids: int, model: type[Base] = Mailbox, **values: Any) -> None:
-    """Change the mailboxes that are named, or all of them; another model's row by its mailbox."""
-    column = Mailbox.id if model is Mailbox else Folder.mailbox_id
-    changed = update(model).values(**values)
-    with many.host.app.app_context(), write_transaction(many.session):
-        many.session.execute(changed.where(column.in_(mailbox_ids)) if mailbox_ids else changed)
-
-
-def fail(many: Many, *mailbox_ids: int, result: str = "failed") -> None:
-    """Let runs of these mailboxes have failed from now on."""
-    error: dict[str, Any] = {"last_error": "ValueError while storing mail", "last_error_code": None}
-    change(many, *mailbox_ids, fail_count=2, last_result=result, failing_since=many.clock(), **error)
-
-
-def heal(many: Many, *mailbox_ids: int) -> None:
-    """Let these mailboxes be read again."""
-    well: dict[str, Any] = {"state": "connected", "fail_count": 0, "failing_since": None, "last_result": "done"}
-    well["next_due_at"] = many.clock() + timedelta(days=1)
-    change(many, *mailbox_ids, last_success_at=many.clock(), last_error=None, **well)
-
-
-def tick_for(many: Many, minutes: int) -> None:
-    for _ in range(max(1, minutes // 5)):
-        many.clock.advance(minutes=5)
-        many.tick()
-
-
-def causes(told: Heard) -> list[tuple[int | None, str, bool]]:
-    return [(each.mailbox_id, each.cause, each.is_over) for each in told]
+__all__ = ["many", "told"]
 
 
 # one message a cause, and one when it is over
@@ -231,91 +176,6 @@ def test_without_a_public_address_it_names_the_path(make_host: HostFactory, cloc
     assert [each.url for each in heard] == ["/ms365/my-email"]
 
 
-# the app
-
-
-def test_a_secret_that_expired_is_one_message_and_not_one_a_mailbox(many: Many, told: Heard, registration: App) -> None:
-    many.add(30, first=5)
-    change(many, next_due_at=many.clock())
-    registration.expire_secret()
-    tick_for(many, 120)
-    assert causes(told) == [(None, "app_refused", False)]
-    assert (told[0].address, told[0].user_ids, told[0].admins) == ("", (), True)
-    assert told[0].words.startswith("Microsoft refuses this app, so no mailbox gets new tokens.")
-    assert told[0].url == f"{BASE_URL}/ms365/settings"
-
-
-def test_that_it_is_replaced_is_one_message_too(many: Many, told: Heard, registration: App) -> None:
-    change(many, next_due_at=many.clock())
-    registration.expire_secret()
-    tick_for(many, 10)
-    with many.host.app.app_context():
-        many.host.ms365.settings.save({"client_secret": registration.add_secret()})
-    heal(many)
-    tick_for(many, 60)
-    assert causes(told) == [(None, "app_refused", False), (None, "app_refused", True)]
-
-
-def test_a_date_that_is_over_is_the_same_trouble(many: Many, told: Heard, registration: App) -> None:
-    yesterday = (many.clock() - timedelta(days=1)).date().isoformat()
-    with many.host.app.app_context():
-        many.host.ms365.settings.save({"client_secret_expires_on": yesterday})
-    tick_for(many, 10)
-    change(many, next_due_at=many.clock())
-    registration.expire_secret()
-    tick_for(many, 10)
-    assert [(each.cause, each.words) for each in told] == [("app_refused", "The client secret expired 1 day ago")]
-
-
-def test_while_the_app_is_refused_a_dead_sign_in_is_told_all_the_same(
-    many: Many, told: Heard, registration: App
-) -> None:
-    change(many, next_due_at=many.clock())
-    registration.expire_secret()
-    change(many, 1, state="sign_in_needed")
-    tick_for(many, 10)
-    assert sorted(each.cause for each in told) == ["app_refused", "sign_in_needed"]
-
-
-def test_a_failure_of_most_mailboxes_is_one_message(many: Many, told: Heard) -> None:
-    """A handler of the host that is broken fails for every mailbox."""
-    many.add(16, first=5)
-    change(many, last_success_at=many.clock(), next_due_at=many.clock() + timedelta(days=1))
-    fail(many)
-    tick_for(many, 30)
-    assert [(each.mailbox_id, each.cause, each.words) for each in told] == [
-        (None, "failed", "20 mailboxes could not be read")
-    ]
-
-
-def test_it_keeps_no_other_news_back(many: Many, told: Heard) -> None:
-    many.add(96, first=5)
-    change(many, last_success_at=many.clock(), next_due_at=many.clock() + timedelta(days=1))
-    fail(many)
-    tick_for(many, 20)
-    change(many, 99, state="sign_in_needed")
-    tick_for(many, 5)
-    assert causes(told) == [(None, "failed", False), (99, "sign_in_needed", False)]
-
-
-def test_what_is_left_of_it_is_told_one_by_one(many: Many, told: Heard) -> None:
-    many.add(46, first=5)
-    change(many, last_success_at=many.clock(), next_due_at=many.clock() + timedelta(days=1))
-    fail(many)
-    tick_for(many, 20)
-    heal(many, *range(2, 51))
-    tick_for(many, 10)
-    assert causes(told) == [(None, "failed", False), (None, "failed", True), (1, "failed", False)]
-
-
-def test_most_mailboxes_overdue_are_one_message(many: Many, told: Heard) -> None:
-    """Microsoft has been out of order for an hour."""
-    many.tick()
-    fail(many, result="unavailable")
-    tick_for(many, 60)
-    assert causes(told) == [(None, "overdue", False)]
-
-
 # exactly once, and handlers that fail
 
 
@@ -360,25 +220,6 @@ def test_a_failing_handler_hears_of_the_other_mailboxes(many: Many, told: Heard)
     change(many, 1, 2, state="sign_in_needed")
     many.tick()
     assert heard == [1, 2]
-
-
-def test_news_of_the_app_is_tried_again_too(many: Many, registration: App) -> None:
-    attempts = []
-
-    @many.host.ms365.on_trouble
-    def mail_it(trouble: Trouble) -> None:
-        attempts.append((trouble.cause, trouble.is_over))
-        if len(attempts) in (1, 3):
-            raise Lost
-
-    change(many, next_due_at=many.clock())
-    registration.expire_secret()
-    tick_for(many, 20)
-    with many.host.app.app_context():
-        many.host.ms365.settings.save({"client_secret": registration.add_secret()})
-    heal(many)
-    tick_for(many, 20)
-    assert attempts == [("app_refused", False)] * 2 + [("app_refused", True)] * 2
 
 
 def test_a_handler_may_write_to_the_database(many: Many) -> None:

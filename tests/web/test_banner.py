@@ -50,7 +50,7 @@ def banners(host: Host, path: str = AUDIT) -> list[str]:
 # whom it concerns
 
 
-@pytest.mark.parametrize("path", [AUDIT, MESSAGES, SETTINGS, "/ms365/setup", "/ms365/"])
+@pytest.mark.parametrize("path", [AUDIT, MESSAGES, SETTINGS, "/ms365/setup", "/ms365/mailboxes"])
 def test_the_owner_sees_it_on_every_page(configured: Host, add: AddMailbox, path: str) -> None:
     add(state="sign_in_needed")
     assert banners(configured, path) == [NEEDS_ANA]
