@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import undefer
 
 from flask_ms365.mailboxes.readers import Rights, readable
 from flask_ms365.models import Attachment, Folder, Mailbox, Message
@@ -16,9 +17,9 @@ SHOWN = 50
 
 
 def find_message(session: AnySession, rights: Rights, message_id: int) -> Message | None:
-    """Return a message that may be read with these rights, or None."""
+    """Return a message that may be read with these rights, with its text, or None."""
     theirs = select(Message).join(Mailbox, Mailbox.id == Message.mailbox_id).where(readable(rights))
-    return session.scalar(theirs.where(Message.id == message_id))
+    return session.scalar(theirs.where(Message.id == message_id).options(undefer(Message.body)))
 
 
 def find_attachment(session: AnySession, rights: Rights, attachment_id: int) -> tuple[Attachment, Message] | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, exists, func, select, union_all
+from sqlalchemy import ColumnElement, case, exists, func, select, union_all
 
 from flask_ms365.mailboxes.readers import Rights, readable
 from flask_ms365.models import Folder, Mailbox, Message
@@ -51,22 +51,19 @@ class MailCount:
         return sum(self.by_folder.values())
 
 
-def mailbox_choices(session: AnySession, rights: Rights, *, containing: str = "") -> Sequence[Any]:
+def mailbox_choices(
+    session: AnySession, rights: Rights, *, wanted: int | None = None, containing: str = ""
+) -> Sequence[Any]:
     """Return id, address and label of mailboxes that may be read, one's own first; one more than are offered.
 
-    ``containing`` is a part of the address.
+    The mailbox ``wanted`` is the first of all, if it may be read. ``containing`` is a part of the address.
     """
     found = select(Mailbox.id, Mailbox.address, Mailbox.label).where(readable(rights))
     if containing:
         found = found.where(Mailbox.address.icontains(containing, autoescape=True))
+    is_wanted = case((Mailbox.id == wanted, 0), else_=1)
     # "user" before "system"
-    return session.execute(found.order_by(Mailbox.kind.desc(), Mailbox.address).limit(CHOICES + 1)).all()
-
-
-def mailbox_choice(session: AnySession, rights: Rights, mailbox_id: int) -> Any:
-    """Return id, address and label of one mailbox, where it may be read."""
-    columns = (Mailbox.id, Mailbox.address, Mailbox.label)
-    return session.execute(select(*columns).where(readable(rights), Mailbox.id == mailbox_id)).one_or_none()
+    return session.execute(found.order_by(is_wanted, Mailbox.kind.desc(), Mailbox.address).limit(CHOICES + 1)).all()
 
 
 def folders_with_mail(session: AnySession, mailbox_ids: Sequence[int]) -> Sequence[Any]:
@@ -95,15 +92,12 @@ def list_messages(
 ) -> MessageList:
     """Return the messages of these folders that come next ``before`` a place, those ``after`` it, or the newest.
 
-    ``matching`` is a condition on :class:`Message`. One statement, and more only where there are very many folders,
-    where mail without a date is met, and where the way to newer ones ends.
+    ``matching`` is a condition on :class:`Message`. One statement, and one more each where there are very many folders
+    and where mail without a date is met.
     """
     conditions = [Message.removed_at.is_(None), *(() if matching is None else (matching,))]
     start, is_newer = before or after, before is None and after is not None
     rows = _Walk(session, folder_ids, conditions, start, is_newer=is_newer).rows()
-    if is_newer and len(rows) < PAGE:  # the first page is a whole one
-        start, is_newer = None, False
-        rows = _Walk(session, folder_ids, conditions, None, is_newer=False).rows()
     page, has_more = rows[:PAGE], len(rows) > PAGE
     return MessageList(
         messages=page[::-1] if is_newer else page,
@@ -154,7 +148,7 @@ class _Walk:
             return self._folder_ids
         next_at = (
             select(Message.received_at)
-            .where(Message.folder_id == Folder.id, *self._beyond(is_strict=False))
+            .where(Message.folder_id == Folder.id, *self._beyond())
             .order_by(*self._in_order(Message.received_at))
             .limit(1)
             .scalar_subquery()
@@ -176,15 +170,13 @@ class _Walk:
             found = found.where(Message.id > self._start.id if self._is_newer else Message.id < self._start.id)
         return list(self._session.scalars(found.order_by(*self._in_order(Message.id)).limit(limit)))
 
-    def _beyond(self, *, is_strict: bool = True) -> list[ColumnElement[bool]]:
+    def _beyond(self) -> list[ColumnElement[bool]]:
         """Return the conditions on dated mail that comes after the start. The first of them is what the index knows."""
         start = self._start
         if start is None or start.received_at is None:
             return [Message.received_at.is_not(None), *self._conditions]
         at, is_newer = Message.received_at, self._is_newer
         near = at >= start.received_at if is_newer else at <= start.received_at
-        if not is_strict:
-            return [near, *self._conditions]
         if is_newer:
             return [near, (at > start.received_at) | (Message.id > start.id), *self._conditions]
         return [near, (at < start.received_at) | (Message.id < start.id), *self._conditions]

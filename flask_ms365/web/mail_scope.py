@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import request
 
-from flask_ms365.mailboxes.reading import CHOICES, mailbox_choice, mailbox_choices
+from flask_ms365.mailboxes.reading import CHOICES, mailbox_choices
 from flask_ms365.state import current_state
 from flask_ms365.web.found import visitor_rights
 from flask_ms365.web.row_id import row_id
@@ -48,21 +48,18 @@ class MailScope:
 def mail_scope() -> MailScope | None:
     """Return whose mail the request asks for; None where it names a mailbox that the visitor may not read."""
     session, rights = current_state().session, visitor_rights()
-    choices = mailbox_choices(session, rights)
-    is_typed = len(choices) > CHOICES
-    mailbox_id, address = request.args.get("mailbox", type=row_id), request.args.get("address", "").strip()
-    if mailbox_id is not None:
-        chosen = mailbox_choice(session, rights, mailbox_id)
-        offered = [] if is_typed else choices
-        return chosen and MailScope(chosen=[chosen], choices=offered, is_typed=is_typed, address=chosen.address)
-    if is_typed and address:
+    wanted, address = request.args.get("mailbox", type=row_id), request.args.get("address", "").strip()
+    found = mailbox_choices(session, rights, wanted=wanted)
+    if wanted is not None and wanted not in [mailbox.id for mailbox in found[:1]]:
+        return None
+    chosen = found[:1]
+    if len(found) <= CHOICES:
+        scope = MailScope(chosen=chosen, choices=sorted(found, key=lambda mailbox: mailbox.address))
+        is_all = request.args.get("mailbox") == ALL and scope.has_all
+        return replace(scope, chosen=found) if is_all else scope
+    if wanted is None and address:
         return _typed(mailbox_choices(session, rights, containing=address[:_LONGEST_ADDRESS]), address)
-    scope = MailScope(chosen=choices[:1], choices=choices)
-    if is_typed:
-        return MailScope(chosen=choices[:1], choices=[], is_typed=True, address=choices[0].address)
-    if request.args.get("mailbox") == ALL and scope.has_all:
-        return MailScope(chosen=choices, choices=choices)
-    return scope
+    return MailScope(chosen=chosen, choices=[], is_typed=True, address=chosen[0].address)
 
 
 def _typed(fitting: Sequence[Any], address: str) -> MailScope:

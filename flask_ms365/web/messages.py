@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from flask import render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_ms365.mailboxes import reading
 from flask_ms365.mailboxes.readers import readable
-from flask_ms365.mailboxes.reading import COUNTED, MailCount, MessageList, Place
+from flask_ms365.mailboxes.reading import COUNTED, PAGE, MailCount, MessageList, Place
 from flask_ms365.mailboxes.search import search
 from flask_ms365.models import Message
 from flask_ms365.permissions import Permission
@@ -43,6 +43,13 @@ def messages() -> ResponseReturnValue:
     folder_id = next((folder.id for folder in folders if folder.id == wanted), None)
     text = request.args.get("q", "").strip()[:_LONGEST_SEARCH]
     chosen = {"mailbox": scope.current, "folder": folder_id, "q": text or None}
+    if text:
+        shown = _found(scope, folder_id, text, chosen)
+    else:
+        page = _page([folder.id for folder in folders if folder_id in (None, folder.id)])
+        if "after" in request.args and not page.has_newer and len(page.messages) < PAGE:
+            return redirect(url_for(".messages", **chosen), 303)  # the first page is a whole one
+        shown = _listed(page, folders, folder_id, chosen)
     return render_template(
         "ms365/messages.html",
         scope=scope,
@@ -51,25 +58,29 @@ def messages() -> ResponseReturnValue:
         may_connect=is_allowed(Permission.OWN_MAILBOX),
         q=text,
         chosen=chosen,
-        **(_found(scope, folder_id, text, chosen) if text else _listed(scope, folders, folder_id, chosen)),
+        messages=_rows(shown.pop("messages"), folders, scope),
+        **shown,
     )
 
 
-def _listed(scope: MailScope, folders: Sequence[Any], folder_id: int | None, chosen: dict[str, Any]) -> dict[str, Any]:
-    """Return a page of the list, and how many messages there are."""
-    session = current_state().session
-    ids = [folder.id for folder in folders] if folder_id is None else [folder_id]
+def _page(folder_ids: Sequence[int]) -> MessageList:
+    if not folder_ids:
+        return MessageList(messages=[], has_newer=False, has_older=False)
     before, after = (request.args.get(name, type=_place) for name in ("before", "after"))
-    page = reading.list_messages(session, ids, before=before, after=after) if ids else _NOTHING
-    count = reading.count_messages(session, [folder.id for folder in folders])
-    of_list = count if count.is_complete or folder_id is None else reading.count_messages(session, ids)
+    return reading.list_messages(current_state().session, folder_ids, before=before, after=after)
+
+
+def _listed(page: MessageList, folders: Sequence[Any], folder_id: int | None, chosen: dict[str, Any]) -> dict[str, Any]:
+    """Return a page of the list with its neighbours, and how many messages there are."""
+    ids = [folder.id for folder in folders if folder_id in (None, folder.id)]
+    count = reading.count_messages(current_state().session, ids)
     first, last = page.messages[:1], page.messages[-1:]
     return {
-        "messages": _rows(page.messages, folders, scope),
+        "messages": page.messages,
         "folder_counts": count.by_folder if count.is_complete else {},
-        "total": _total(of_list, folder_id),
+        "total": _total(count),
         "newer_url": url_for(".messages", after=_text(first), **chosen) if page.has_newer and first else None,
-        "older_url": url_for(".messages", before=_text(last), **chosen) if page.has_older else None,
+        "older_url": url_for(".messages", before=_text(last), **chosen) if page.has_older and last else None,
     }
 
 
@@ -80,23 +91,18 @@ def _found(scope: MailScope, folder_id: int | None, text: str, chosen: dict[str,
     found = search(
         session, text, readable=readable(visitor_rights()), mailbox_id=mailbox_id, folder_id=folder_id, before=before
     )
-    folders = reading.folders_with_mail(session, scope.ids)
     return {
-        "messages": _rows(found.messages, folders, scope),
+        "messages": found.messages,
         "is_behind": found.is_behind,
         "newer_url": url_for(".messages", **chosen) if before else None,
         "older_url": url_for(".messages", before=found.messages[-1].id, **chosen) if found.has_older else None,
     }
 
 
-_NOTHING = MessageList(messages=[], has_newer=False, has_older=False)
-
-
-def _total(count: MailCount, folder_id: int | None) -> str:
+def _total(count: MailCount) -> Words:
     if not count.is_complete:
         return Words("Messages: more than %(count)s", count=number(COUNTED))
-    total = count.total if folder_id is None else count.by_folder.get(folder_id, 0)
-    return Words("Messages: %(count)s", count=number(total))
+    return Words("Messages: %(count)s", count=number(count.total))
 
 
 def _rows(messages: Iterable[Message], folders: Sequence[Any], scope: MailScope) -> list[dict[str, Any]]:

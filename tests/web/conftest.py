@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select
 
+from flask_ms365 import simulator
 from flask_ms365.models import Folder, Mailbox, Message, Setting
 from tests.conftest import Host
 from tests.visitor import Visitor
@@ -27,6 +28,7 @@ FILLED_IN = {
 }
 
 AddMessage = Callable[..., int]
+Deliver = Callable[..., int]
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def visitor(host: Host) -> Visitor:
 def add_message(host: Host) -> AddMessage:
     """Return a function that puts a message into somebody's mailbox, Ana's unless told, and returns its id."""
 
-    def add(*, owner_id: str | None = "ana", kind: str = "user", **fields: Any) -> int:
+    def add(*, owner_id: str | None = "ana", kind: str = "user", folder: str = "Inbox", **fields: Any) -> int:
         with host.app.app_context():
             session, now = host.app.extensions["sqlalchemy"].session, datetime.now(timezone.utc)
             address = f"{owner_id or 'team'}@contoso.com"
@@ -48,9 +50,11 @@ def add_message(host: Host) -> AddMessage:
                 mailbox = Mailbox(kind=kind, owner_id=owner_id, address=address, created_at=now, next_due_at=now)
                 session.add(mailbox)
                 session.flush()
-                session.add(Folder(mailbox_id=mailbox.id, graph_id="inbox", name="Inbox", well_known_name="inbox"))
+            known = select(Folder.id).where(Folder.mailbox_id == mailbox.id, Folder.name == folder)
+            if (folder_id := session.scalar(known)) is None:
+                session.add(Folder(mailbox_id=mailbox.id, graph_id=folder.lower(), name=folder))
                 session.flush()
-            folder_id = session.scalar(select(Folder.id).where(Folder.mailbox_id == mailbox.id))
+                folder_id = session.scalar(known)
             given = {"graph_id": uuid4().hex, "recipients": [], "categories": [], **fields}
             message = Message(mailbox_id=mailbox.id, folder_id=folder_id, **given)
             session.add(message)
@@ -58,6 +62,20 @@ def add_message(host: Host) -> AddMessage:
             return int(message.id)
 
     return add
+
+
+@pytest.fixture
+def deliver(connected: Host, mailbox: simulator.Mailbox) -> Deliver:
+    """Return a function that lets a message come to Ana, and a sync read it; it returns the message's id."""
+
+    def deliver(**mail: Any) -> int:
+        graph_id = mailbox.deliver(**mail)
+        with connected.app.app_context():
+            session = connected.app.extensions["sqlalchemy"].session
+            connected.ms365.sync_mailbox(session.scalar(select(Mailbox.id)))
+            return int(session.scalars(select(Message.id).where(Message.graph_id == graph_id)).one())
+
+    return deliver
 
 
 @pytest.fixture
