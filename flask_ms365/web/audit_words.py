@@ -37,13 +37,14 @@ _SENTENCES: dict[str, Words] = {
     "mailbox.sync_from_chosen": Words("%(target)s: another day chosen from which on mail is read"),
     "mailbox.folder_mail_deleted": Words("%(target)s: mail of the folder %(folder)s deleted"),
     "sign_in.refused": Words("%(target)s may not sign in to this app, and was refused"),
+    "mailbox.message_skipped": Words("%(target)s: a message that could not be read is skipped"),
     "mailbox.removal_believed": Words("%(target)s: the missing mail of a folder taken for removed"),
     "user.signed_in": Words("%(target)s signed in with Microsoft"),
 }
 # what of a mailbox was changed, from what to what
 _CHANGES: dict[str, Words] = {
     "mailbox.renamed": Words("%(target)s: name %(old)s → %(new)s"),
-    "mailbox.owner_changed": Words("%(target)s: who answers for it, %(old)s → %(new)s"),
+    "mailbox.owner_changed": Words("%(target)s: owner %(old)s → %(new)s"),
     "mailbox.reader_added": Words("%(target)s may now be read by: %(reader)s"),
     "mailbox.reader_removed": Words("%(target)s may no longer be read by: %(reader)s"),
 }

@@ -125,7 +125,7 @@ def _meanwhile(state: State, found: Mailbox, error: SavedMeanwhile) -> Notice:
         next_step=Words("Below is what you entered. Save again to have it replace what is stored now."),
         details=[
             (Words("Name"), stored.label or Words("empty")),
-            (Words("Who answers for it"), owner),
+            (Words("Owner"), owner),
             *((Words("Who may read it"), one) for one in readers),
         ],
         is_open=True,

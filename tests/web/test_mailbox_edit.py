@@ -279,7 +279,7 @@ def test_who_saves_second_is_told_what_the_first_one_saved(support: Team) -> Non
     page = main(answer.text)
     assert answer.status_code == 200
     assert "Somebody else has changed this mailbox since you opened the page, so nothing was saved." in page
-    assert "Name Help desk Who answers for it Kim Osei" in page
+    assert "Name Help desk Owner Kim Osei" in page
     assert "Who may read it Whoever has the role Service desk" in page
     assert (support.row().label, readers(support)) == ("Help desk", {("role", "desk")})
     # what the second one typed is kept, and replaces the rest once it is saved again
@@ -313,10 +313,10 @@ def test_the_audit_log_tells_who_changed_what(support: Team) -> None:
         [
             f"{ADDRESS} connected",
             f"{ADDRESS}: name Support → Help desk",
-            f"{ADDRESS}: who answers for it, not set → Kim Osei",
+            f"{ADDRESS}: owner not set → Kim Osei",
             f"{ADDRESS} may now be read by: the role Service desk",
             f"{ADDRESS} may now be read by: everyone who may read mail here",
-            f"{ADDRESS}: who answers for it, Kim Osei → Ana Ruiz",
+            f"{ADDRESS}: owner Kim Osei → Ana Ruiz",
             f"{ADDRESS} may now be read by: Ben Adeyemi",
             f"{ADDRESS} may no longer be read by: everyone who may read mail here",
         ]
