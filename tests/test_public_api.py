@@ -59,6 +59,7 @@ def test_what_the_extension_offers() -> None:
         "sync_mailbox",
         "content",
         "on_message",
+        "on_trouble",
         "process",
         "sign_in",
         "check",
@@ -99,6 +100,8 @@ def test_the_signals() -> None:
         "audit_event",
         "secret_expiring",
         "mailbox_overdue",
+        "mailbox_failing",
+        "mailbox_healed",
     }
 
 

@@ -24,10 +24,13 @@ class Lost(Exception):
 
 @pytest.fixture
 def many(configured: Host, simulator: Simulator, clock: Clock) -> Many:
-    """Return mailboxes that are up to date and not looked at again for a day."""
-    many = Many(host=configured, simulator=simulator, clock=clock)
+    return up_to_date(Many(host=configured, simulator=simulator, clock=clock))
+
+
+def up_to_date(many: Many) -> Many:
+    """Add four mailboxes that are up to date and not looked at again for a day."""
     many.add(4)
-    change(many, next_due_at=clock() + timedelta(days=1), last_success_at=clock())
+    change(many, next_due_at=many.clock() + timedelta(days=1), last_success_at=many.clock())
     return many
 
 
