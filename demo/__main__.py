@@ -71,7 +71,9 @@ def _welcome(stage: Stage, console: Console) -> None:
     console.print(values, soft_wrap=True)
     console.print("\n3. Open My email, choose Connect, and sign in at the pretended Microsoft")
     console.print("   as [bold]ana@contoso.example[/], password [bold]ana[/]. (Or kim@contoso.example, kim.)")
-    console.print("4. Watch the mail arrive under Messages, and who wrote under Contacts.\n")
+    console.print("4. Watch the mail arrive under Messages, and who wrote under Contacts.")
+    console.print("5. Under Mailboxes add [bold]support@contoso.example[/], read with the app's own permission, with")
+    console.print("   the process Create ticket: each conversation that begins there opens one under Tickets.\n")
     for name, reason in stage.loaded.unreadable:
         console.print(f"   Left out: {escape(name)} ({escape(reason)})", soft_wrap=True)
     console.print("Ctrl-C stops everything.\n")

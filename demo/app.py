@@ -14,12 +14,14 @@ from flask import Flask, redirect, request
 from flask_wtf import CSRFProtect
 from werkzeug.wrappers import Response
 
-from demo import accounts, contacts
+from demo import accounts, contacts, leads, tickets
 from demo.database import db, tune_sqlite
 from flask_ms365 import MS365
 
 ms365 = MS365()
 ms365.on_message(contacts.note_contact)
+ms365.process(tickets.PROCESS, options=tickets.TicketOptions)(tickets.create_ticket)
+ms365.process(leads.PROCESS, options=leads.LeadOptions)(leads.create_lead)
 csrf = CSRFProtect()
 
 
@@ -57,7 +59,8 @@ def _add_parts(app: Flask) -> None:
     csrf.init_app(app)
     db.init_app(app)
     accounts.init_app(app)
-    app.register_blueprint(contacts.pages)
+    for room in (contacts, tickets, leads):
+        app.register_blueprint(room.pages)
     with app.app_context():
         tune_sqlite()
     ms365.init_app(

@@ -1,4 +1,4 @@
-"""What the demo runs on: a Microsoft 365 on loopback with Ana's and Kim's mailboxes, and the back office before it."""
+"""What the demo runs on: a Microsoft 365 on loopback with the mailboxes of Ana, Kim and the team, and the host."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SAMPLE_MAIL = Path(__file__).parent / "mail"
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """A user of the host, with the Microsoft account beside it. The passwords are invented and the same."""
+    """A user of the host or the team, with the Microsoft account beside it. Passwords are invented and the same."""
 
     id: str
     name: str
@@ -45,6 +45,7 @@ class Stage:
     client_secret: str
     tenant_id: str
     people: dict[str, Person]
+    support: Person
     loaded: LoadReport
 
 
@@ -56,6 +57,7 @@ def open_stage(*, port: int, data_dir: Path | None, mail_dir: Path, is_quiet: bo
     with _data_dir(data_dir) as folder, _bound_socket(port) as bound, Simulator(port=0) as simulator:
         url = f"http://{NAME}:{bound.getsockname()[1]}"
         people = {user.id: _hire(simulator, user.id, user.name, user.password) for user in USERS.values()}
+        support = _hire(simulator, "support", "Support", "support")
         registration = simulator.register_app(redirect_uris=[f"{url}/ms365/oauth/callback"], name="Contoso Cycles")
         app = create_app(data_dir=folder, authority_url=simulator.url, graph_url=simulator.url, public_base_url=url)
         with _serving(app, bound):
@@ -66,6 +68,7 @@ def open_stage(*, port: int, data_dir: Path | None, mail_dir: Path, is_quiet: bo
                 client_secret=registration.client_secret,
                 tenant_id=simulator.tenant_id,
                 people=people,
+                support=support,
                 loaded=people["ana"].mailbox.load(mail_dir),
             )
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 from sqlalchemy import select
 
+from demo import tickets
 from demo.app import ms365
 from demo.browser import Browser, JourneyError, Page
 from demo.contacts import OUR_DOMAIN, Contact
@@ -22,6 +23,7 @@ from flask_ms365.sync.report import Result
 PATIENCE = 60  # seconds without any progress
 OWN_VALUES = ("client_id", "client_secret", "tenant_id", "email_sync")
 NEW_SUBJECT = "Re: F sharp 🔔"
+TICKET_SUBJECT = "Twelve spokes, urgently"
 
 
 class Tour:
@@ -56,6 +58,9 @@ class Tour:
         yield "Compare every message again", self.compare
         yield "Contacts: each letter counted once", self.see_contacts
         yield "Messages: the newest is on the page", self.see_messages
+        yield "Add the team's mailbox, with a process", self.add_team_mailbox
+        yield "A customer writes: one ticket", self.get_ticket
+        yield "They write again: no second one", self.get_reply
 
     def log_in(self) -> str:
         """Fill in the host's own login form."""
@@ -127,7 +132,9 @@ class Tour:
 
     def sync_again(self) -> str:
         """Ask for a run now rather than wait for the next minute."""
-        report = self._sync_now()
+        with self.stage.app.app_context():
+            mailbox_id = self._mailbox_id()
+        report = self._sync_now(mailbox_id)
         _expect(report.result is Result.DONE, f"{report.result}: {report.error}")
         return ", ".join(f"{count} {change.name.lower()}" for change, count in report.changes.items())
 
@@ -158,6 +165,50 @@ class Tour:
         page = self._open("/ms365/messages")
         _expect(NEW_SUBJECT in page.words, f"{NEW_SUBJECT!r} is not on {page.url}")
         return page.url
+
+    def add_team_mailbox(self) -> str:
+        """The app reads it by its own permission, and new mail there is to open tickets."""
+        page = self._open("/ms365/mailboxes/new")
+        form = page.form_with("address", "process")
+        address = self.stage.support.address
+        form.fill({"address": address, "label": "Support", "access": "application", "process": tickets.PROCESS})
+        page = self.browser.submit(page, form)
+        form = page.form_with("options-priority")
+        form.fill({"options-priority": "high", "options-assignee": "kim"})
+        page = self.browser.submit(page, form, button="do=save")
+        _expect("Saved" in page.words, f"not saved: {page.url} {page.words[:500]}")
+        return f"{address}: {tickets.PROCESS}, high, for Kim"
+
+    def get_ticket(self) -> str:
+        """The ticket is stored with the message that it came by."""
+        self._write_to_support(TICKET_SUBJECT)
+        page = self._open("/tickets")
+        _expect(page.words.count(TICKET_SUBJECT) == 1, f"{TICKET_SUBJECT!r} is not there once: {page.words[:500]}")
+        page = self._open(f"/tickets/{self._ticket_numbers()[0]}")
+        _expect("Read the message" in page.words, "the ticket has no link to its message")
+        return page.url
+
+    def get_reply(self) -> str:
+        """A reply belongs to the conversation, and so to its ticket."""
+        self._write_to_support(f"Re: {TICKET_SUBJECT}")
+        numbers = self._ticket_numbers()
+        _expect(len(numbers) == 1, f"there are {len(numbers)} tickets")
+        return "still one ticket; the reply is stored"
+
+    def _write_to_support(self, subject: str) -> None:
+        sender = ("Marta Ek", "marta@fabrikam.example")
+        self.stage.support.mailbox.deliver(subject=subject, text="Please.\n", sender=sender, thread="spokes")
+        with self.stage.app.app_context():
+            mailbox_id = db.session.scalars(select(Mailbox.id).where(Mailbox.kind == "system")).one()
+        report = self._sync_now(mailbox_id)
+        _expect(report.result is Result.DONE, f"{report.result}: {report.error}")
+        with self.stage.app.app_context():
+            stored = db.session.scalar(select(Message.id).filter_by(mailbox_id=mailbox_id, subject=subject))
+        _expect(stored is not None, f"{subject!r} is not stored")
+
+    def _ticket_numbers(self) -> list[int]:
+        with self.stage.app.app_context():
+            return list(db.session.scalars(select(tickets.Ticket.id)))
 
     def _open(self, path: str) -> Page:
         page = self.browser.open(f"{self.stage.url}{path}")
@@ -214,12 +265,12 @@ class Tour:
             mailbox = db.session.get_one(Mailbox, self._mailbox_id())
             return f"the mailbox is {mailbox.state}: {mailbox.last_error or 'no error'}"
 
-    def _sync_now(self) -> RunReport:
+    def _sync_now(self, mailbox_id: int) -> RunReport:
         """Run one sync; where the worker has the mailbox just then, wait for it."""
         give_up_at = time.monotonic() + PATIENCE
         while True:
             with self.stage.app.app_context():
-                report = ms365.sync_mailbox(self._mailbox_id())
+                report = ms365.sync_mailbox(mailbox_id)
             if report.result is not Result.TAKEN or time.monotonic() > give_up_at:
                 return report
             time.sleep(0.2)
