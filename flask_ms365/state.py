@@ -47,7 +47,8 @@ class State:
     session: AnySession
     keyring: Keyring
     settings: Settings
-    registration: Callable[[], AppRegistration]
+    # of a snapshot, or as the settings are now
+    registration: Callable[..., AppRegistration]
     circuits: Circuits
     drafts: Drafts
     check: Check

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from flask_ms365 import audit
 from flask_ms365.models import Mailbox, SetAside, write_transaction
@@ -31,27 +30,11 @@ _REASONS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class AsideCount:
-    """How many messages of a mailbox are set aside: those that are tried again, and those that a person skipped."""
-
-    waiting: int = 0
-    skipped: int = 0
-
-
 def reason(code: str) -> Words:
     """Return what ``code`` means."""
     if process := process_of(code):
         return Words("The process %(process)s failed over it. The log has the details.", process=process)
     return _REASONS.get(code, UNKNOWN)
-
-
-def count_set_aside(session: AnySession, mailbox_ids: Sequence[int]) -> dict[int, AsideCount]:
-    """Return how many messages of each mailbox are set aside, where there are any; one statement."""
-    skipped = func.count(SetAside.skipped_at)
-    counted = select(SetAside.mailbox_id, func.count() - skipped, skipped).where(SetAside.mailbox_id.in_(mailbox_ids))
-    rows = session.execute(counted.group_by(SetAside.mailbox_id))
-    return {mailbox_id: AsideCount(waiting=waiting, skipped=gone) for mailbox_id, waiting, gone in rows}
 
 
 def list_set_aside(session: AnySession, mailbox_id: int) -> Sequence[SetAside]:

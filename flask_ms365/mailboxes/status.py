@@ -12,8 +12,8 @@ from sqlalchemy import func, select
 from flask_ms365.mailboxes.doubts import Doubt
 from flask_ms365.mailboxes.overdue import is_overdue, overdue_before
 from flask_ms365.mailboxes.progress import Progress, chosen_readings, folder_rows, measured
-from flask_ms365.mailboxes.set_aside import ABSENT, UNKNOWN, AsideCount, count_set_aside
-from flask_ms365.models import Folder, Mailbox, Message
+from flask_ms365.mailboxes.set_aside import ABSENT, UNKNOWN
+from flask_ms365.models import Folder, Mailbox, Message, SetAside
 from flask_ms365.models.base import AnySession
 from flask_ms365.models.mail import ASKED
 from flask_ms365.settings.snapshot import Snapshot
@@ -23,13 +23,16 @@ from flask_ms365.words import Words, counted
 
 Kind = Literal["ok", "warn", "bad", "info"]
 
-# how many messages of a folder are stored
-_STORED: Any = (
-    select(func.count())
-    .where(Message.folder_id == Folder.id, Message.removed_at.is_(None))
-    .correlate(Folder)
-    .scalar_subquery()
-    .label("stored")
+
+def _count_in_folder(column: Any, *conditions: Any) -> Any:
+    return select(func.count()).where(column == Folder.id, *conditions).correlate(Folder).scalar_subquery()
+
+
+# how many messages of a folder are stored, how many are set aside and tried again, and how many a person gave up
+_COUNTS = (
+    _count_in_folder(Message.folder_id, Message.removed_at.is_(None)).label("stored"),
+    _count_in_folder(SetAside.folder_id, SetAside.skipped_at.is_(None)).label("set_aside"),
+    _count_in_folder(SetAside.folder_id, SetAside.skipped_at.is_not(None)).label("skipped"),
 )
 
 # state -> (words, kind)
@@ -141,26 +144,25 @@ class MailboxStatus:
 
 
 def status_of(session: AnySession, mailbox: Mailbox, *, settings: Snapshot, now: datetime) -> MailboxStatus:
-    """Return how ``mailbox`` is; two statements."""
+    """Return how ``mailbox`` is; one statement."""
     return statuses_of(session, [mailbox], settings=settings, now=now)[0]
 
 
 def statuses_of(
     session: AnySession, mailboxes: Sequence[Mailbox], *, settings: Snapshot, now: datetime
 ) -> list[MailboxStatus]:
-    """Return how each of ``mailboxes`` is; two statements for any number of them."""
+    """Return how each of ``mailboxes`` is; one statement for any number of them."""
     ids = [mailbox.id for mailbox in mailboxes]
     if not ids:
         return []
     is_on, limit = settings.is_sync_on, overdue_before(settings, now)
-    folders, set_aside = folder_rows(session, ids, _STORED), count_set_aside(session, ids)
+    folders = folder_rows(session, ids, *_COUNTS)
     return [
         _status(
             mailbox,
             state=state_of(mailbox, is_on=is_on, now=now),
             is_overdue=is_overdue(mailbox, limit),
             folders=folders[mailbox.id],
-            set_aside=set_aside.get(mailbox.id, AsideCount()),
         )
         for mailbox in mailboxes
     ]
@@ -172,7 +174,6 @@ def _status(
     state: str,
     is_overdue: bool,
     folders: list[Any],
-    set_aside: AsideCount,
 ) -> MailboxStatus:
     words, kind = WORDS[state]
     read = chosen_readings(folders)
@@ -192,8 +193,8 @@ def _status(
             if folder.doubt == ASKED
         ],
         unreadable=[Unreadable(name=folder.name, code=folder.error_code) for folder in chosen if folder.error_code],
-        set_aside_count=set_aside.waiting,
-        skipped_count=set_aside.skipped,
+        set_aside_count=sum(folder.set_aside for folder in folders),
+        skipped_count=sum(folder.skipped for folder in folders),
         connected_at=mailbox.created_at,
         last_success_at=mailbox.last_success_at,
         next_due_at=mailbox.next_due_at,

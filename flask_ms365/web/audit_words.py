@@ -26,6 +26,8 @@ _SENTENCES: dict[str, Words] = {
     "mailbox.added": Words("%(target)s added"),
     "mailbox.connected": Words("%(target)s connected"),
     "mailbox.disconnected": Words("%(target)s disconnected"),
+    "mailbox.export_begun": Words("Export of the mail of %(target)s begun"),
+    "mailbox.exported": Words("Mail of %(target)s exported, messages: %(messages)s"),
     "mailbox.mail_deleted": Words("Mail of %(target)s deleted"),
     "mailbox.process_chosen": Words("%(target)s: the process %(process)s switched on"),
     "mailbox.process_off": Words("%(target)s: the process %(process)s switched off"),
@@ -63,7 +65,9 @@ def sentence(event: Any) -> Words:
     target = visible(event.target)
     if event.action in _SENTENCES:
         folder, process = (visible(event.detail.get(name)) for name in ("folder", "process"))
-        told = _SENTENCES[event.action].filled(target=target, folder=folder, process=process)
+        told = _SENTENCES[event.action].filled(
+            target=target, folder=folder, process=process, messages=str(event.detail.get("messages", ""))
+        )
         command = visible(event.detail.get("command"))
         return Words("%(event)s by %(command)s", event=told, command=command) if command else told
     if event.action in _CHANGES:

@@ -98,7 +98,7 @@ def _page(mailbox_id: int, notices: Sequence[Notice] = (), checked: Sequence[Ste
         "ms365/mailbox.html",
         form=CsrfForm(),
         **(waiting_view(status, is_private=is_private) | figures_view(found, status, is_private=is_private)),
-        **_sign_in_view(found),
+        **_sign_in_view(found, needs_scope=status.kind == "bad" or bool(has_connected)),
         **_runs_view(mailbox_id),
         days=messages_a_day(state.session, [mailbox_id], days=_DAYS, now=state.clock())[mailbox_id],
         account=account,
@@ -112,15 +112,17 @@ def _page(mailbox_id: int, notices: Sequence[Notice] = (), checked: Sequence[Ste
     )
 
 
-def _sign_in_view(found: Mailbox) -> dict[str, Any]:
-    """Return what stands in the way of a sign-in, and what came of the last one."""
+def _sign_in_view(found: Mailbox, *, needs_scope: bool) -> dict[str, Any]:
+    """Return what stands in the way of a sign-in, and what came of the last one; the commands that limit the app to
+    its mailboxes are shown where they are new, or may be the cure.
+    """
     state, needs_none = current_state(), found.access == "application"
     flow, obstacle = present_outcome(state.current_user_id() or ""), sign_in_obstacle(state)
     return {
         "is_other_account": bool(flow and flow.problem and flow.problem["check"] == "account"),
         "obstacle": None if needs_none else obstacle,
         "obstacle_link": settings_link() if obstacle else None,
-        "scope": mailbox_scope(state.mailboxes.application_addresses()) if needs_none else None,
+        "scope": mailbox_scope(state.mailboxes.application_addresses()) if needs_none and needs_scope else None,
     }
 
 

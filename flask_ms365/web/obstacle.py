@@ -18,7 +18,7 @@ def sign_in_obstacle(state: State) -> str | None:
     if not state.keyring:
         return NoEncryptionKey().words
     try:
-        state.registration()
+        state.registration(current_snapshot())
     except MS365Error as exc:
         return exc.words
     if redirect_uri(current_snapshot()).needs_confirmation:

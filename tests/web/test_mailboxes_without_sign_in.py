@@ -73,7 +73,7 @@ def test_with_the_scope_of_those_commands_it_works_without_consent(team: Team) -
 def test_the_commands_name_every_mailbox_and_warn_of_the_permission_that_adds_up(team: Team) -> None:
     team.simulator.add_user("sales@contoso.example")
     team.add("application")
-    team.add("application", "sales@contoso.example")
+    team.add("application", "sales@contoso.example", "Sales")
     page = team.visitor.get(LIST).text
     assert ADDRESS in commands_on(page)
     assert "sales@contoso.example" in commands_on(page)
