@@ -52,3 +52,9 @@ def test_what_millions_of_mailboxes_take_is_reckoned_from_what_a_few_took() -> N
     printed = bench("capacity", *options)
     assert "mailbox with nothing new" in printed
     assert [line.split()[0] for line in printed.splitlines()[-3:]] == ["1,000", "100,000", "10,000,000"]
+
+
+def test_every_page_is_measured_beside_a_bare_query() -> None:
+    printed = bench("reading", "--mailboxes", "4", "--messages", "60", "--rounds", "2")
+    assert "240 messages in 4 mailboxes, sqlite" in printed
+    assert "search, all mailboxes, every letter" in printed

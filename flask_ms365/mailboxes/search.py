@@ -47,11 +47,13 @@ def search(
     """Return messages with all the words of ``text``: older than the message ``before``, or the newest.
 
     ``readable`` is the condition on :class:`Mailbox` that its mail may be read by whoever asks. Any text is a
-    question; one without a word finds nothing. Four statements, at most six.
+    question; one without a word finds nothing. Two statements for a mailbox, three or four for all; one more where
+    ``before`` is given, and one on SQLite.
     """
     terms, mailboxes = terms_of(text), _mailboxes(readable, mailbox_id, folder_id)
-    named = session.scalars(mailboxes.limit(_MOST_NAMED + 1)).all() if terms else []
-    if not named:
+    # whether that one may be read is asked with its messages
+    named = [mailbox_id] if mailbox_id is not None else session.scalars(mailboxes.limit(_MOST_NAMED + 1)).all()
+    if not terms or not named:
         return Found(messages=[], has_older=False, is_behind=False)
     question = _Question(
         fulltext=fulltext_of(session),
@@ -61,16 +63,9 @@ def search(
         folder_id=folder_id,
         start=_start(session, before),
     )
-    ids = _hits(session, question)
-    page = select(Message).where(
-        Message.id.in_(ids[:PAGE]), Message.mailbox_id.in_(mailboxes), Message.removed_at.is_(None)
-    )
-    newest_first = (Message.received_at.is_(None), Message.received_at.desc(), Message.id.desc())
-    return Found(
-        messages=session.scalars(page.order_by(*newest_first)).all(),
-        has_older=len(ids) > PAGE,
-        is_behind=is_behind(session),
-    )
+    hits = _hits(session, question)
+    messages = [message for message in hits[:PAGE] if message is not None]
+    return Found(messages=messages, has_older=len(hits) > PAGE and bool(messages), is_behind=is_behind(session))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,24 +110,35 @@ def _start(session: AnySession, before: int | None) -> tuple[Any, int] | None:
     return (row.received_at or UNDATED, row.id) if row else None
 
 
-def _hits(session: AnySession, question: _Question) -> Sequence[int]:
-    """Return the ids of a page of messages, and of one more where there are more."""
+def _hits(session: AnySession, question: _Question) -> Sequence[Message | None]:
+    """Return a page of messages, and one more where there are more; None stands for one that may not be shown."""
     if not question.named and question.fulltext.looks_through_newest:
-        found = session.scalars(_among_newest(question).limit(PAGE + 1)).all()
+        found = session.scalars(_messages(_among_newest(question), question)).all()
         if len(found) > PAGE:
             return found
-    hits = select(SearchText.message_id).where(*question.is_answered_by(SearchText), *question.is_older(SearchText))
-    return session.scalars(hits.order_by(*question.fulltext.newest_first()).limit(PAGE + 1)).all()
+    hits = _dated(SearchText).where(*question.is_answered_by(SearchText), *question.is_older(SearchText))
+    return session.scalars(_messages(hits.order_by(*question.fulltext.newest_first()), question)).all()
 
 
 def _among_newest(question: _Question) -> Select[Any]:
     """Return the statement that looks through the newest messages alone, in the order of their index."""
     table: Any = SearchText.__table__
-    newest = (
-        select(table)
-        .where(*question.is_older(SearchText))
-        .order_by(table.c.received_at.desc(), table.c.message_id.desc())
-    )
-    row: Any = aliased(SearchText, newest.limit(_NEWEST).subquery())
-    hits = select(row.message_id).where(*question.is_answered_by(row))
-    return hits.order_by(row.received_at.desc(), row.message_id.desc())
+    newest = select(table).where(*question.is_older(SearchText)).order_by(*_newest_first(table.c)).limit(_NEWEST)
+    row: Any = aliased(SearchText, newest.subquery())
+    return _dated(row).where(*question.is_answered_by(row)).order_by(*_newest_first(row))
+
+
+def _messages(hits: Select[Any], question: _Question) -> Select[Any]:
+    """Return the statement for the messages of the first hits; for those that may not be shown it has None."""
+    some = hits.limit(PAGE + 1).subquery()
+    may_be_shown = Message.mailbox_id.in_(question.mailboxes) & Message.removed_at.is_(None)
+    page = select(Message).select_from(some).outerjoin(Message, (Message.id == some.c.message_id) & may_be_shown)
+    return page.order_by(*_newest_first(some.c))
+
+
+def _dated(row: Any) -> Select[Any]:
+    return select(row.message_id, row.received_at)
+
+
+def _newest_first(row: Any) -> tuple[Any, Any]:
+    return row.received_at.desc(), row.message_id.desc()

@@ -1,0 +1,164 @@
+"""A database full of mail, written straight into the tables: many mailboxes of a team, and one of a person's own."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+from sqlalchemy import Index, create_engine, insert, text
+from sqlalchemy.orm import Session
+
+from bench.databases import tuned
+from flask_ms365.mailboxes.fulltext import Fulltext, fulltext_of
+from flask_ms365.models import Attachment, Folder, Mailbox, Message, SearchMark, SearchText, SyncRun
+from flask_ms365.models.base import Base
+from flask_ms365.models.insert import insert_rows
+
+FOLDERS = ("Inbox", "Archive", "Projects", "Sent Items")
+NOW = datetime(2026, 9, 1, 12, tzinfo=timezone.utc)
+# the commonest word is in nearly every letter, the last in very few
+VOCABULARY = [f"word{number}" for number in range(20_000)]
+_WEIGHTS = list(accumulate(1 / rank for rank in range(1, len(VOCABULARY) + 1)))
+_LETTERS = 2000
+_WORDS = 100
+_BETWEEN = timedelta(hours=17)
+_STATES = ("connected",) * 47 + ("paused", "sign_in_needed", "disconnected")
+
+
+class Letter(NamedTuple):
+    """What a message says; many say the same, but for a number in the subject."""
+
+    subject: str
+    body: str
+    words: list[str]
+
+
+def fill(url: str, *, mailboxes: int, messages: int) -> None:
+    """Make the tables and write so many mailboxes, with so many messages each; the first is Ana's own."""
+    engine = tuned(create_engine(url))
+    Base.metadata.create_all(engine)
+    letters = list(_letters(random.Random(1)))
+    with Session(engine) as session:
+        later = _without_indexes(session)
+        fulltext = fulltext_of(session)
+        for number in range(1, mailboxes + 1):
+            _write_mailbox(session, number)
+            _write_mail(session, fulltext, letters, number, messages)
+            session.commit()
+        session.execute(insert(SearchMark).values(id=1, upto=mailboxes * messages, noted_at=NOW))
+        if session.get_bind().dialect.name == "postgresql":
+            session.execute(text("SET maintenance_work_mem = '1GB'"))
+        for index in later:
+            index.create(session.connection())
+        session.commit()
+    _gather_statistics(engine)
+    engine.dispose()
+
+
+def _letters(chance: random.Random) -> Iterator[Letter]:
+    for _ in range(_LETTERS):
+        words = chance.choices(VOCABULARY, cum_weights=_WEIGHTS, k=_WORDS)
+        paragraphs = "".join(f'<p class="MsoNormal">{" ".join(words[n : n + 20])}</p>' for n in range(0, _WORDS, 20))
+        yield Letter(" ".join(words[:5]), f"<html><body>{paragraphs}</body></html>", words)
+
+
+def _without_indexes(session: Session) -> list[Index]:
+    """Drop the indexes that are quicker to make once all rows are there; return them."""
+    indexes = [index for model in (Message, SearchText) for index in model.__table__.indexes]  # type: ignore[attr-defined]
+    for index in indexes:
+        index.drop(session.connection())
+    return indexes
+
+
+def _write_mailbox(session: Session, number: int) -> None:
+    is_own = number == 1
+    state = _STATES[number % len(_STATES)] if not is_own else "connected"
+    mailbox = {
+        "id": number,
+        "kind": "user" if is_own else "system",
+        "owner_id": "ana" if is_own else None,
+        "address": f"mailbox{number}@contoso.example",
+        "created_at": NOW,
+        "next_due_at": NOW + timedelta(days=999),
+        "state": state,
+        "last_success_at": NOW,
+        "last_result": "done",
+        "fail_count": 3 if number % 20 == 0 else 0,
+    }
+    session.execute(insert(Mailbox).values(mailbox))
+    folders = [
+        {"id": 4 * number + n, "mailbox_id": number, "graph_id": f"folder{n}", "name": name, "synced_at": NOW}
+        for n, name in enumerate(FOLDERS)
+    ]
+    session.execute(insert(Folder), folders)
+    counts = dict.fromkeys(("pages", "created", "updated", "moved", "removed"), 1)
+    runs = [
+        {"mailbox_id": number, "started_at": at, "finished_at": at, "result": "done", **counts}
+        for at in (NOW - timedelta(minutes=10 * n) for n in range(20))
+    ]
+    session.execute(insert(SyncRun), runs)
+
+
+def _write_mail(session: Session, fulltext: Fulltext, letters: list[Letter], mailbox_id: int, messages: int) -> None:
+    first, chance = (mailbox_id - 1) * messages + 1, random.Random(mailbox_id)
+    chosen = [(first + n, n, chance.choice(letters)) for n in range(messages)]
+    rows = [_message(mailbox_id, message_id, n, letter) for message_id, n, letter in chosen]
+    insert_rows(session, Message.__table__, rows, mailbox_id=mailbox_id)
+    found = [
+        {
+            "message_id": row["id"],
+            "received_at": row["received_at"],
+            "words": fulltext.stored([f"ticket{row['id']}", *letter.words], mailbox_id),
+        }
+        for row, (_, _, letter) in zip(rows, chosen, strict=True)
+    ]
+    insert_rows(session, SearchText.__table__, found, mailbox_id=mailbox_id)
+    files = [_attachment(message_id) for message_id, n, _ in chosen if n % 10 == 0]
+    insert_rows(session, Attachment.__table__, files, mailbox_id=mailbox_id)
+
+
+def _message(mailbox_id: int, message_id: int, n: int, letter: Letter) -> dict[str, Any]:
+    sender = f"sender{n % 500}"
+    at = NOW - n * _BETWEEN - timedelta(seconds=mailbox_id)
+    return {
+        "id": message_id,
+        "folder_id": 4 * mailbox_id + (0 if n % 2 else n // 2 % 4),
+        "graph_id": f"AAkALgAAAAAAHYQDEapmEc2byACqAC-EWg0AuSnn4ohtHUyf6zSBCu6a7AAEkzK2pQAA{message_id:012}",
+        "change_key": f"CQAAABYAAAC5Kefii{message_id:012}",
+        "conversation_id": f"AAQkAGVmMDEzMTM4LTZmYWUtNDdkNC1hMDZiLTU1{mailbox_id:06}{n // 4:06}",
+        "subject": f"Ticket{message_id} {letter.subject}",
+        "from_name": sender.title(),
+        "from_address": f"{sender}@fabrikam.example",
+        "recipients": [{"kind": "to", "name": "Team", "address": f"mailbox{mailbox_id}@contoso.example"}],
+        "received_at": at,
+        "sent_at": at,
+        "is_read": n % 4 != 0,
+        "is_draft": False,
+        "categories": [],
+        "has_attachments": n % 10 == 0,
+        "preview": letter.body[35:240],
+        "body_content_type": "html",
+        "body": letter.body,
+    }
+
+
+def _attachment(message_id: int) -> dict[str, Any]:
+    about = {
+        "name": "report.pdf",
+        "content_type": "application/pdf",
+        "size": 48_000,
+        "kind": "file",
+        "is_inline": False,
+    }
+    return {"message_id": message_id, "graph_id": f"file{message_id}", "content_attempts": 0, **about}
+
+
+def _gather_statistics(engine: Any) -> None:
+    """Let the database know what it has, as its own housekeeping would within minutes."""
+    by_dialect = {"postgresql": "VACUUM ANALYZE", "sqlite": "ANALYZE"}
+    if statement := by_dialect.get(engine.dialect.name):
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text(statement))
