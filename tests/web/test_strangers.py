@@ -128,7 +128,7 @@ def stored(host: Host) -> list[Any]:
         session = session_of(host)
         rows: list[Any] = []
         for model in (Mailbox, Folder, Message, Attachment, SetAside, Reader):
-            found = session.execute(select(*model.__table__.columns).order_by(model.id))  # type: ignore[attr-defined]
+            found = session.execute(select(*model.__table__.columns).order_by(model.id))
             rows += [tuple(row) for row in found if "kim" not in row]
         return rows
 

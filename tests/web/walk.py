@@ -117,5 +117,4 @@ def _step(visitor: Visitor, token: str, route: Route, method: str, path: str, wh
     headers = "\n".join(unquote(value) for _, value in response.headers.items())
     answer = f"{headers}\n{response.get_data().decode(errors='replace')}"
     response.close()
-    step = {"method": method, "path": path, "route": route, "whose": whose}
-    return Step(**step, status=response.status_code, answer=answer)
+    return Step(method=method, path=path, route=route, whose=whose, status=response.status_code, answer=answer)
