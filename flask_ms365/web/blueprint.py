@@ -23,6 +23,7 @@ from flask_ms365.web import (
     folders,
     gallery,
     health,
+    host_macros,
     language,
     mailbox_actions,
     mailbox_edit,
@@ -155,6 +156,9 @@ _GLOBALS: dict[str, Callable[..., object]] = {
     "ms365_time": language.time_of,
     "ms365_date": language.date_of,
     "ms365_sign_in": sign_in.sign_in_button,
+    "ms365_style_url": host_macros.style_url,
+    "ms365_host_status": host_macros.status_lines,
+    "ms365_host_thread": host_macros.thread,
 }
 
 _BY_ENDPOINT = {route.endpoint: route for route in ROUTES}
