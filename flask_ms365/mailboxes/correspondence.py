@@ -1,19 +1,24 @@
-"""The mail with one address, from it or to it: found by the index of the search, so however much mail there is."""
+"""The mail with one address, from it or to it: found by the index of the search, so however much mail there is.
+
+The index comes a little after the mail. What it lacks yet is looked through, as far as that is not much.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, func, select
 
+from flask_ms365.mailboxes.indexing import UNDATED
 from flask_ms365.mailboxes.search import Found, search
-from flask_ms365.models import Message
+from flask_ms365.models import Mailbox, Message, SearchMark
 from flask_ms365.models.base import AnySession
 
 # pages of the search: an address may also stand in the text of mail with others
 _MOST_PAGES = 3
 _LONGEST = 320  # characters of an address
+_NEWEST = 300  # messages
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,24 +40,43 @@ def correspondence(session: AnySession, address: str, *, readable: ColumnElement
     What lies in several mailboxes is one message.
     """
     wanted = address.strip().lower()
+    if "@" not in wanted or len(wanted) > _LONGEST:
+        return Correspondence(conversations=[], has_more=False, is_behind=False)
     found: dict[object, Message] = {}
     is_behind = has_more = False
     for page in _pages(session, wanted, readable):
-        for message in page.messages:
-            if _is_with(message, wanted):
-                found.setdefault(message.internet_message_id or message.id, message)
-        is_behind, has_more = page.is_behind, page.has_older or len(found) > limit
+        _note(found, page.messages, wanted)
+        is_behind, has_more = page.is_behind, page.has_older
         if len(found) > limit:
             break
+    if is_behind:
+        _note(found, _not_yet_indexed(session, readable), wanted)
+    newest = sorted(found.values(), key=lambda message: (message.received_at or UNDATED, message.id), reverse=True)
     return Correspondence(
-        conversations=_by_conversation(list(found.values())[:limit]), has_more=has_more, is_behind=is_behind
+        conversations=_by_conversation(newest[:limit]),
+        has_more=has_more or len(newest) > limit,
+        is_behind=is_behind,
     )
 
 
+def _note(found: dict[object, Message], messages: Iterable[Message], address: str) -> None:
+    for message in messages:
+        if _is_with(message, address):
+            found.setdefault(message.internet_message_id or message.id, message)
+
+
+def _not_yet_indexed(session: AnySession, readable: ColumnElement[bool]) -> Sequence[Message]:
+    upto = select(func.coalesce(func.max(SearchMark.upto), 0)).scalar_subquery()
+    newest = select(Message.id).where(Message.id > upto).order_by(Message.id.desc()).limit(_NEWEST).subquery()
+    theirs = select(Mailbox.id).where(readable)
+    rows = select(Message).join(newest, newest.c.id == Message.id).where(Message.mailbox_id.in_(theirs))
+    return session.scalars(rows.where(Message.removed_at.is_(None))).all()
+
+
 def _pages(session: AnySession, address: str, readable: ColumnElement[bool]) -> Iterator[Found]:
-    """Yield what the search finds, newest first; nothing for what cannot be an address."""
+    """Yield what the search finds, newest first."""
     before: int | None = None
-    for _ in range(_MOST_PAGES if "@" in address and len(address) <= _LONGEST else 0):
+    for _ in range(_MOST_PAGES):
         quoted = address.replace('"', " ")
         page = search(session, f'"{quoted}"', readable=readable, before=before)
         yield page

@@ -138,6 +138,13 @@ def test_a_letter_that_lies_in_two_mailboxes_is_one(crm: Host, write: Write) -> 
     assert subjects(contact_page(crm)) == ["Twice"]
 
 
+def test_what_was_stored_a_moment_ago_is_there(crm: Host, write: Write, add_message: AddMessage) -> None:
+    write("Found by the index")
+    add_message(subject="New", from_address="bob@x.example", received_at=NOON)
+    add_message(subject="New for Kim", owner_id="kim", from_address="bob@x.example", received_at=NOON)
+    assert subjects(contact_page(crm)) == ["New", "Found by the index"]
+
+
 def test_removed_mail_is_not_shown(crm: Host, write: Write) -> None:
     write("Gone", removed_at=NOON)
     assert subjects(contact_page(crm)) == []
