@@ -1,11 +1,11 @@
-"""Who wrote to the workshop: the host's own table, fed by flask-ms365, and the home page that shows it."""
+"""Who wrote to the workshop: the host's own table, fed by flask-ms365, and the pages that show it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
-from flask import Blueprint, render_template
+from flask import Blueprint, abort, render_template
 from flask_login import current_user, login_required
 from sqlalchemy import DateTime, ForeignKey, or_, select
 from sqlalchemy.orm import Mapped, mapped_column
@@ -53,6 +53,16 @@ def contacts_of(user_id: str) -> Sequence[Contact]:
 def home() -> str:
     """Show who wrote last."""
     return render_template("home.html", contacts=contacts_of(current_user.get_id()))
+
+
+@pages.get("/contacts/<path:address>")
+@login_required  # type: ignore[untyped-decorator]  # Flask-Login has no types
+def contact(address: str) -> str:
+    """Show somebody who wrote, with the mail: the template brings it in one line."""
+    known = [each for each in contacts_of(current_user.get_id()) if each.address == address]
+    if not known:
+        abort(404)
+    return render_template("contact.html", contact=known[0], letters=sum(each.letters for each in known))
 
 
 def _contact(mailbox_id: int, address: str) -> Contact:

@@ -23,6 +23,7 @@ from flask_ms365.sync.report import Result
 PATIENCE = 60  # seconds without any progress
 OWN_VALUES = ("client_id", "client_secret", "tenant_id", "email_sync")
 NEW_SUBJECT = "Re: F sharp 🔔"
+PETROV = ("Grandfather Petrov", "dedushka@northwind.example")
 TICKET_SUBJECT = "Twelve spokes, urgently"
 
 
@@ -58,6 +59,7 @@ class Tour:
         yield "Compare every message again", self.compare
         yield "Contacts: each letter counted once", self.see_contacts
         yield "Messages: the newest is on the page", self.see_messages
+        yield "A contact's own page, with the mail", self.see_contact
         yield "Add the team's mailbox, with a process", self.add_team_mailbox
         yield "A customer writes: one ticket", self.get_ticket
         yield "They write again: no second one", self.get_reply
@@ -126,8 +128,7 @@ class Tour:
             box.move(record.id, "archive")
         for record in inbox[2:3]:
             box.delete(record.id)
-        petrov = ("Grandfather Petrov", "dedushka@northwind.example")
-        box.deliver(subject=NEW_SUBJECT, text="I heard it to the harbour.\n", sender=petrov, to=[self.ana.address])
+        box.deliver(subject=NEW_SUBJECT, text="I heard it to the harbour.\n", sender=PETROV, to=[self.ana.address])
         return f"{min(len(inbox), 3)} changed (read, moved, deleted), one new"
 
     def sync_again(self) -> str:
@@ -163,6 +164,12 @@ class Tour:
     def see_messages(self) -> str:
         """What Petrov wrote a moment ago is on the first page."""
         page = self._open("/ms365/messages")
+        _expect(NEW_SUBJECT in page.words, f"{NEW_SUBJECT!r} is not on {page.url}")
+        return page.url
+
+    def see_contact(self) -> str:
+        """The page is the host's, and brings the mail with one line of its template."""
+        page = self._open(f"/contacts/{PETROV[1]}")
         _expect(NEW_SUBJECT in page.words, f"{NEW_SUBJECT!r} is not on {page.url}")
         return page.url
 
