@@ -89,6 +89,8 @@ class MailboxStatus:
     set_aside_count: int
     # given up by a person, and not among those
     skipped_count: int = 0
+    # of the messages, those of folders that are not read any more
+    kept_count: int = 0
     connected_at: datetime
     last_success_at: datetime | None
     next_due_at: datetime
@@ -195,6 +197,7 @@ def _status(
         unreadable=[Unreadable(name=folder.name, code=folder.error_code) for folder in chosen if folder.error_code],
         set_aside_count=sum(folder.set_aside for folder in folders),
         skipped_count=sum(folder.skipped for folder in folders),
+        kept_count=sum(stored.values()) - sum(folder.stored for folder in chosen),
         connected_at=mailbox.created_at,
         last_success_at=mailbox.last_success_at,
         next_due_at=mailbox.next_due_at,
