@@ -12,6 +12,7 @@ from flask_ms365 import MS365
 from flask_ms365.crypto import generate_key
 from flask_ms365.simulator import Simulator
 from tests.conftest import Host
+from tests.directory import People
 
 HERE = Path(__file__).parent
 PACKAGES = HERE.parent / "browser" / "node_modules"
@@ -47,7 +48,10 @@ def styled_host(folder: Path, simulator: Simulator, **config: Any) -> Host:
     app.add_url_rule("/bridges/<name>.css", "bridge", _bridge)
     host = Host(app, MS365(), None)
     host.ms365.init_app(
-        app, authorize=lambda permission: permission in host.permissions, current_user_id=lambda: host.user_id
+        app,
+        authorize=lambda permission: permission in host.permissions,
+        current_user_id=lambda: host.user_id,
+        directory=People(),
     )
     return host
 
