@@ -25,7 +25,7 @@ _NEWEST = 300  # messages
 class Correspondence:
     """Conversations with somebody, those first that have the newest message, and their messages, newest first.
 
-    ``is_behind``: some stored mail cannot be found yet.
+    ``is_behind``: so much was stored just now that some of it cannot be found yet.
     """
 
     conversations: Sequence[Sequence[Message]]
@@ -50,7 +50,9 @@ def correspondence(session: AnySession, address: str, *, readable: ColumnElement
         if len(found) > limit:
             break
     if is_behind:
-        _note(found, _not_yet_indexed(session, readable), wanted)
+        late = _not_yet_indexed(session)
+        is_behind = len(late) > _NEWEST
+        _note(found, _messages(session, late[:_NEWEST], readable), wanted)
     newest = sorted(found.values(), key=lambda message: (message.received_at or UNDATED, message.id), reverse=True)
     return Correspondence(
         conversations=_by_conversation(newest[:limit]),
@@ -65,12 +67,18 @@ def _note(found: dict[object, Message], messages: Iterable[Message], address: st
             found.setdefault(message.internet_message_id or message.id, message)
 
 
-def _not_yet_indexed(session: AnySession, readable: ColumnElement[bool]) -> Sequence[Message]:
+def _not_yet_indexed(session: AnySession) -> Sequence[int]:
+    """Return the ids of the newest messages that the index has not come to, and of one more than are looked through."""
     upto = select(func.coalesce(func.max(SearchMark.upto), 0)).scalar_subquery()
-    newest = select(Message.id).where(Message.id > upto).order_by(Message.id.desc()).limit(_NEWEST).subquery()
+    return session.scalars(
+        select(Message.id).where(Message.id > upto).order_by(Message.id.desc()).limit(_NEWEST + 1)
+    ).all()
+
+
+def _messages(session: AnySession, ids: Sequence[int], readable: ColumnElement[bool]) -> Sequence[Message]:
     theirs = select(Mailbox.id).where(readable)
-    rows = select(Message).join(newest, newest.c.id == Message.id).where(Message.mailbox_id.in_(theirs))
-    return session.scalars(rows.where(Message.removed_at.is_(None))).all()
+    rows = select(Message).where(Message.id.in_(ids), Message.mailbox_id.in_(theirs), Message.removed_at.is_(None))
+    return session.scalars(rows).all()
 
 
 def _pages(session: AnySession, address: str, readable: ColumnElement[bool]) -> Iterator[Found]:

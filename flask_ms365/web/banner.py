@@ -86,4 +86,4 @@ def _of_team(mine: list[Mine], page: str) -> Iterator[NeedBanner]:
     others = current_summary().need_a_person - sum(mailbox.cause != DOUBT for mailbox in mine)
     if others > 0:
         text = counted("%(count)s mailbox needs you", "%(count)s mailboxes need you", others)
-        yield NeedBanner(text=text, label=Words("Look at them"), url=url_for(".mailboxes", state=NEEDS_YOU))
+        yield NeedBanner(text=text, label=Words("Open the list"), url=url_for(".mailboxes", state=NEEDS_YOU))

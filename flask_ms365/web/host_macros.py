@@ -113,7 +113,7 @@ def _team_line() -> list[Line]:
     if not need:
         return []
     text = counted("%(count)s mailbox needs you", "%(count)s mailboxes need you", need)
-    return [Line(kind="bad", text=text, link=Words("Look at them"), url=_url("mailboxes", state=NEEDS_YOU))]
+    return [Line(kind="bad", text=text, link=Words("Open the list"), url=_url("mailboxes", state=NEEDS_YOU))]
 
 
 def _talk(messages: Sequence[Message]) -> Talk:

@@ -72,7 +72,7 @@ def test_admins_see_how_many_others_need_them(configured: Host, add: AddMailbox)
     for owner in ("kim", "lee", "max"):
         add(f"{owner}@contoso.example", owner_id=owner, state="sign_in_needed")
     assert banners(configured) == ["3 mailboxes need you"]
-    assert 'href="/ms365/mailboxes?state=needs_you">Look at them</a>' in configured.visitor().get(AUDIT).text
+    assert 'href="/ms365/mailboxes?state=needs_you">Open the list</a>' in configured.visitor().get(AUDIT).text
 
 
 def test_an_admin_sees_their_own_apart(configured: Host, add: AddMailbox) -> None:

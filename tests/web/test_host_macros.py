@@ -119,7 +119,7 @@ def test_a_conversation_stands_together(crm: Host, write: Write) -> None:
 
 def test_links_lead_to_our_pages(crm: Host, write: Write) -> None:
     message_id = write("From Bob")
-    assert f'href="/ms365/messages/{message_id}"' in contact_page(crm)
+    assert contact_page(crm).count(f'href="/ms365/messages/{message_id}"') == 1
     assert crm.visitor().get(f"/ms365/messages/{message_id}").status_code == 200
 
 
@@ -143,6 +143,17 @@ def test_what_was_stored_a_moment_ago_is_there(crm: Host, write: Write, add_mess
     add_message(subject="New", from_address="bob@x.example", received_at=NOON)
     add_message(subject="New for Kim", owner_id="kim", from_address="bob@x.example", received_at=NOON)
     assert subjects(contact_page(crm)) == ["New", "Found by the index"]
+
+
+def test_where_much_was_stored_just_now_it_says_so(
+    crm: Host, write: Write, add_message: AddMessage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flask_ms365.mailboxes.correspondence._NEWEST", 1)
+    write("Found by the index")
+    for subject in ("New", "Newest"):
+        add_message(subject=subject, from_address="bob@x.example", received_at=NOON)
+    page = contact_page(crm)
+    assert (subjects(page), "cannot be found yet" in page) == (["Newest", "Found by the index"], True)
 
 
 def test_removed_mail_is_not_shown(crm: Host, write: Write) -> None:
@@ -225,7 +236,7 @@ def test_admins_see_how_many_need_them(crm: Host, clock: Clock) -> None:
             address = f"{owner}@contoso.com"
             session.add(Mailbox(kind="user", owner_id=owner, address=address, state="sign_in_needed", **due))
         session.commit()
-    assert status_of(contact_page(crm))[1:] == ["2 mailboxes need you Look at them"]
+    assert status_of(contact_page(crm))[1:] == ["2 mailboxes need you Open the list"]
     crm.permissions = STAFF
     assert status_of(contact_page(crm))[1:] == []
 
