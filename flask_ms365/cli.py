@@ -12,6 +12,7 @@ from flask.cli import with_appcontext
 from flask_ms365.audit import came_in_by
 from flask_ms365.check.command import check
 from flask_ms365.errors import AppRefused, Locked, TokenError
+from flask_ms365.export.command import export
 from flask_ms365.identity.circuit import in_words
 from flask_ms365.jobs.commands import sync, worker
 from flask_ms365.keys.commands import keys_cli
@@ -36,6 +37,7 @@ ms365_cli.add_command(settings_cli)
 ms365_cli.add_command(check)
 ms365_cli.add_command(keys_cli)
 ms365_cli.add_command(mailboxes_cli)
+ms365_cli.add_command(export)
 
 
 @ms365_cli.command()
@@ -74,7 +76,8 @@ def _status_lines(each: MailboxStatus) -> list[str]:
     """Return how a mailbox is in one line, and a line for each thing that is not as it should be."""
     seen = each.last_success_at.isoformat(timespec="seconds") if each.last_success_at else "never"
     total = each.progress.total
-    stored = f"{each.message_count} messages" if total is None else f"{each.message_count} of {total} messages"
+    count = each.message_count - each.kept_count
+    stored = f"{count} messages" if total is None else f"{count} of {total} messages"
     line = f"{each.address}: {each.words}, {stored}, {_reading(each.progress)}last read {seen}"
     doubts = [f"  {doubt.words} Gone? flask ms365 mailboxes believe {each.address}" for doubt in each.doubts]
     unreadable = [f"  {folder.name}: {folder.words} ({folder.code})" for folder in each.unreadable]

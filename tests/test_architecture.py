@@ -37,6 +37,7 @@ FORBIDDEN = {
     "mailboxes": f"{OURS}.web {OURS}.jobs flask.request",
     "check": f"{OURS}.web flask.request",
     "content": f"{OURS}.web {OURS}.jobs {OURS}.mailboxes flask.request",
+    "export": f"{OURS}.web {OURS}.jobs {OURS}.mailboxes flask.request",
     "jobs": f"{OURS}.web {OURS}.graph",
     "web": f"{OURS}.graph {OURS}.sync.engine sqlalchemy requests urllib3 authlib",
     "simulator": f"{OURS} ~{OURS}.simulator",

@@ -1,0 +1,1 @@
+"""``flask ms365 export``: the mail of a mailbox, out of the database, as JSON Lines or mbox."""
