@@ -26,6 +26,28 @@ assert callable(greet)
 """
 
 
+# the CRM of its document, once a contact has written
+VISIT_CONTACT = """
+from datetime import datetime, timezone
+from app import Contact, app, db
+from flask_ms365.models import Folder, Mailbox, Message
+with app.app_context():
+    db.create_all()
+    now = datetime.now(timezone.utc)
+    mailbox = Mailbox(kind="user", owner_id="me", address="me@contoso.com", created_at=now, next_due_at=now)
+    db.session.add_all([mailbox, Contact(name="Bob", email="bob@example.com")])
+    db.session.flush()
+    folder = Folder(mailbox_id=mailbox.id, graph_id="inbox", name="Inbox")
+    db.session.add(folder)
+    db.session.flush()
+    place = {"mailbox_id": mailbox.id, "folder_id": folder.id, "graph_id": "1", "recipients": [], "categories": []}
+    db.session.add(Message(subject="The offer", from_address="bob@example.com", received_at=now, **place))
+    db.session.commit()
+page = app.test_client().get("/contacts/1").text
+assert "The offer" in page and "me@contoso.com" in page, page
+"""
+
+
 def blocks(path: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
@@ -45,6 +67,19 @@ def test_the_readme_example_runs(tmp_path: Path) -> None:
             [sys.executable, *arguments], cwd=tmp_path, env={**os.environ, **given}, capture_output=True, timeout=60
         )
         assert result.returncode == 0, result.stderr.decode()
+
+
+def test_the_contact_page_in_20_lines_runs(tmp_path: Path) -> None:
+    example, *_ = blocks(ROOT / "docs" / "crm.md", "python")
+    (template,) = blocks(ROOT / "docs" / "crm.md", "jinja")
+    assert len([line for line in example.splitlines() if line]) <= 20
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "app.py").write_text(example, encoding="utf-8")
+    (tmp_path / "templates" / "contact.html").write_text(template, encoding="utf-8")
+    given = {**os.environ, "FLASK_SECRET_KEY": "not secret", "FLASK_MS365_ENCRYPTION_KEYS": generate_key()}
+    visit = [sys.executable, "-c", VISIT_CONTACT]
+    result = subprocess.run(visit, cwd=tmp_path, env=given, capture_output=True, timeout=60)
+    assert result.returncode == 0, result.stderr.decode()
 
 
 def test_the_readme_is_short() -> None:

@@ -63,7 +63,7 @@ class Line:
     """A chip, with the address of a mailbox where it is about one, and a link."""
 
     kind: Kind
-    text: Words
+    text: str
     link: Words
     url: str
     address: str = ""
