@@ -47,7 +47,6 @@ class Resolver:
     def page(self, reading: Reading, fetched: Fetched, *, is_new: bool) -> Page:
         """Return what a page of a folder's delta means for the database; of new mail nothing is known yet."""
         page = _Draft(aside=[self._unstorable(key, reading.ref) for key in fetched.unstorable])
-        # the nightly comparison meets what was given up, too, and nothing says that it has changed
         given_up = self._skipped if reading.is_comparison else ()
         items = {key: item for key, item in fetched.items.items() if key not in given_up}
         known = {} if is_new else self.store.known(fetched.items)
@@ -69,6 +68,7 @@ class Resolver:
         Those that are still in the folder ``unlisted``, whatever the list of folders says, stay as they are.
         """
         page = _Draft()
+        ids = [key for key in ids if key not in self._skipped]
         writes = self._departed(ids, self.store.known(ids), page, unlisted=unlisted)
         page.settled |= set(ids) - page.failed.keys()
         return self._finished(page, writes, folder_id, None)
@@ -98,6 +98,7 @@ class Resolver:
 
     @cached_property
     def _skipped(self) -> set[str]:
+        """What people gave up: only Graph's word that it changed has it tried again."""
         return self.store.all_skipped()
 
     def _unstorable(self, graph_id: str, folder: FolderRef) -> Aside:
