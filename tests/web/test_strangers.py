@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from flask import render_template_string
 from sqlalchemy import select
 
 from flask_ms365.models import Attachment, Folder, Mailbox, Message, Reader, SetAside
@@ -173,14 +174,10 @@ def test_what_is_not_yours_is_answered_like_what_is_not_there(zoo: Host) -> None
     """Not even that it exists is told."""
     anas = things(zoo, "ana", "")
     nothing = Things(owner="nobody", ids={**dict.fromkeys(anas.ids, 4711), "content_id": "stoat"}, word="")
-    for who, _ in STRANGERS[:3]:
-        theirs, there_is_none = ([step for step in walk(zoo, who, [each]) if step.whose] for each in (anas, nothing))
-        differ = [
-            str(mine)
-            for mine, none in zip(theirs, there_is_none, strict=True)
-            if (mine.status, page_of(mine)) != (none.status, page_of(none))
-        ]
-        assert differ == []
+    who, _ = STRANGERS[0]
+    theirs, there_is_none = ([step for step in walk(zoo, who, [each]) if step.whose] for each in (anas, nothing))
+    pairs = zip(theirs, there_is_none, strict=True)
+    assert [str(step) for step, none in pairs if (step.status, page_of(step)) != (none.status, page_of(none))] == []
 
 
 def page_of(step: Step) -> str:
@@ -199,6 +196,23 @@ def test_the_key_to_one_message_s_images_opens_no_other(zoo: Host) -> None:
     path = f"{PREFIX}/messages/{anas.ids['message_id']}/inline/stoat"
     assert visitor.get(url).status_code == 200
     assert [visitor.get(f"{path}?key={each}").status_code for each in (key, f"{key}x", "", "%00")] == [403] * 4
+
+
+CONTACT = """{% from "ms365/host.html" import ms365_status, ms365_thread %}
+{{ ms365_status() }}{{ ms365_thread("heron@contoso.example") }}{{ ms365_thread("ibis@contoso.example") }}"""
+
+
+def test_the_host_s_own_pages_show_nothing_to_a_stranger(zoo: Host) -> None:
+    zoo.app.add_url_rule("/contact", "contact", lambda: render_template_string(CONTACT))
+    shown = {}
+    for who, secrets in [*STRANGERS, (ANA, EVERYTHING)]:
+        zoo.user_id, zoo.permissions = who.user_id, set(who.permissions)
+        page = zoo.visitor().get("/contact")
+        assert page.status_code == 200
+        # whose mail it would be is said by the page itself
+        shown[who.name] = [word for word in secrets if word in page.text and word not in {"heron", "ibis"}]
+    assert shown.pop("ana") == ["wombat", "puffin", "walrus", "gannet", "ana@contoso.example"]
+    assert set(map(tuple, shown.values())) == {()}
 
 
 def test_there_is_no_way_to_an_export_over_http(zoo: Host) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlencode
 
+from flask_ms365.permissions import Permission
 from flask_ms365.web.blueprint import ROUTES, Route
 from tests.conftest import Host
 from tests.visitor import Visitor, controls
@@ -107,7 +108,7 @@ def _addresses(who: Somebody, route: Route, method: str, things: list[Things]) -
         yield from ((PREFIX + each.at(route.path), each.owner) for each in things)
         return
     yield PREFIX + route.path, ""
-    if method == "GET" and who.may(route):
+    if method == "GET" and who.may(route) and route.permissions != (Permission.MANAGE_SETTINGS,):
         yield from ((f"{PREFIX}{route.path}?{guess}", "") for each in things for guess in each.guesses())
 
 
