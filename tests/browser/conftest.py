@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import update
 
 from demo.stage import Stage, open_stage
+from flask_ms365.models import Folder
 from flask_ms365.simulator import Simulator
 from tests.certificates import certificate
 from tests.conftest import CALLBACK, configure
@@ -115,6 +117,10 @@ def styled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         with host.app.app_context():
             host.ms365.settings.save({"client_certificate": certificate()}, actor="ana")
             host.ms365.tick()
+            session = host.app.extensions["sqlalchemy"].session
+            session.execute(update(Folder).where(Folder.id == 1).values(selected=False))
+            session.commit()
+        assert host.visitor().get("/ms365/mailboxes/1/folders/1/delete").status_code == 200
         host.visitor().submit("/ms365/check", {})
         with serving(host.app) as url:
             yield url

@@ -38,7 +38,7 @@ def test_the_folders_that_are_read_are_named(mine: Waiting) -> None:
     mine.folder("Junk", well_known_name="junkemail")
     mine.folder("Sent", stored=2)
     text = shown(mine)
-    told = ("What is readInbox, Sent", "Who can see it hereOnly you", "Choose folders")
+    told = ("What is read Inbox, Sent", "Who can see it hereOnly you", "Choose folders")
     assert [words for words in told if words not in text] == []
 
 
