@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timezone
 from typing import Any
 
@@ -131,6 +132,26 @@ def test_a_word_is_known_by_its_beginning(mail: Searchable) -> None:
     mail.message("Encoded", body="A" * 9000, body_content_type="text")
     mail.index()
     assert mail.found("a" * 9000) == ["Encoded"]
+
+
+ODD_HTML = {
+    "boxes": "<div>" * 40_000,
+    "unclosed": "<p" * 60_000 + "<style>" * 10_000,
+    "comments": "<!--" * 50_000,
+    "entities": "&#x10FFFF;&#0;&bogus;&" * 5000,
+    "grows": "\ufdfa" * 60_000,
+    "surrogates": "&#xD800;&#xDFFF; \U0001f600\U00020bb7" * 3000,
+    "binary": "".join(map(chr, range(1, 55_000))),
+}
+
+
+def test_html_of_any_kind_is_indexed_without_ado(mail: Searchable) -> None:
+    for name, body in ODD_HTML.items():
+        mail.message(f"Odd {name}", body=body, body_content_type="html")
+    began = time.process_time()
+    mail.index()
+    assert len(mail.found("odd")) == len(ODD_HTML)
+    assert time.process_time() - began < 5  # a parser of HTML takes that for the boxes alone
 
 
 def test_mail_is_found_only_where_it_may_be_read(mail: Searchable) -> None:
