@@ -26,6 +26,7 @@ from flask_ms365.heartbeat import beat
 from flask_ms365.models import Mailbox, write_transaction
 from flask_ms365.models.base import AnySession, hide_parameters
 from flask_ms365.models.counts import write_tally
+from flask_ms365.processes.process import Process, ProcessFailed
 from flask_ms365.settings.service import Settings
 from flask_ms365.settings.snapshot import Snapshot
 from flask_ms365.sync.changes import Handler
@@ -44,7 +45,6 @@ from flask_ms365.tally import Tally
 if TYPE_CHECKING:
     from flask_ms365.content.missing import MissingContents
     from flask_ms365.graph import GraphClient
-    from flask_ms365.processes.process import Process
     from flask_ms365.sync.engine import MailboxSync
     from flask_ms365.sync.reading import Following
 
@@ -211,7 +211,7 @@ class Runner:
             told = {"event": "run.failed", "mailbox_id": lease.mailbox_id, "lease_epoch": lease.epoch}
             _log.exception("run.failed", extra=told)
             report.result = Result.FAILED
-            report.error = f"{type(exc.__cause__ or exc).__name__} while storing mail; the log has the details."
+            report.error = f"{_name_of(exc.__cause__ or exc)} while storing mail; the log has the details."
         finally:
             self.under_way.pop(lease.mailbox_id, None)
 
@@ -341,6 +341,12 @@ class Runner:
             return Result.DISCONNECTED
         is_resting = mailbox is None or mailbox.state == "paused" or mailbox.lease_owner is None
         return Result.RESTING if is_resting else Result.TAKEN
+
+
+def _name_of(error: BaseException) -> str:
+    if isinstance(error, ProcessFailed):
+        return f"{type(error.__cause__).__name__} in the process {error.process}"
+    return type(error).__name__
 
 
 def _interval(settings: Snapshot) -> timedelta:

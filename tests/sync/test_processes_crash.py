@@ -7,7 +7,7 @@ after a commit or within the process itself, and after its lease another one goe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -65,8 +65,10 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         world.end()
 
 
-def tell(world: World, kind: Kind = "begin", number: int | None = None) -> Counter[Kind]:
-    """Tell the story, and let the worker die at one moment of it; return the moments that it came by."""
+def tell(
+    world: World, kind: Kind = "begin", number: int | None = None, act: Callable[[], object] | None = None
+) -> Counter[Kind]:
+    """Tell the story, and let the worker die at one moment of it, or ``act``; return the moments that it came by."""
     box = world.begin()
     box.max_page_size = 2
     for name in ("drafts", "junkemail", "outbox", "sentitems", "deleteditems"):
@@ -77,7 +79,7 @@ def tell(world: World, kind: Kind = "begin", number: int | None = None) -> Count
         mailbox_id = world.session.scalars(select(Mailbox.id)).one()
         world.app.extensions["ms365.state"].processes.choose(mailbox_id, PROCESS, None, actor=None)
     if number is not None:
-        world.hooks.plan((kind,), number, world.hooks.crash)
+        world.hooks.plan((kind,), number, act or world.hooks.crash)
     ids = [_deliver(world, f"{n}", thread=str(n % CONVERSATIONS), minutes=n) for n in range(6)]
     _sync(world)
     box.move(ids[0], "archive")
@@ -124,6 +126,16 @@ def test_a_worker_dies_and_each_conversation_is_processed_once(world: World, kin
     if world.database != "sqlite" and number % 3:
         pytest.skip("every third moment on this server")
     tell(world, kind, number)
+    assert cases(world) == Counter(conversations(world))
+
+
+@pytest.mark.parametrize("number", range(0, 40, 4))
+def test_a_worker_that_sleeps_through_its_lease_adds_nothing_to_what_another_did(world: World, number: int) -> None:
+    def sleep() -> None:
+        world.pass_the_lease()
+        assert world.run().result is Result.DONE
+
+    tell(world, "after request", number, sleep)
     assert cases(world) == Counter(conversations(world))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 from flask import Flask
 from flask.typing import ResponseReturnValue
@@ -23,6 +24,7 @@ from flask_ms365 import (
     Permission,
     RunReport,
     TickReport,
+    Trouble,
 )
 from flask_ms365.models import Mailbox, Message
 from flask_ms365.simulator import Simulator
@@ -74,12 +76,23 @@ app = Flask(__name__)
 ms365.init_app(app, db=db, authorize=may, current_user_id=lambda: "ana", directory=directory, job_hook=hook)
 
 
+@ms365.process("Count")
+def count(message: Message, options: dict[str, Any]) -> str:
+    return f"{message.subject}: {options}"
+
+
 @ms365.on_message
 def note(message: Message, change: Change) -> None:
     subject: str | None = message.subject
     received: datetime | None = message.received_at
     if change is Change.CREATED:
         print(subject, received)
+
+
+@ms365.on_trouble
+def tell(trouble: Trouble) -> None:
+    whom: tuple[str, ...] = trouble.user_ids
+    print(whom, trouble.words, trouble.next_step, trouble.url, trouble.mailbox_id or trouble.address)
 
 
 @ms365.sign_in
@@ -106,6 +119,8 @@ with app.app_context():
     ]
     sources: dict[str, list[str]] = ms365.csp_sources()
     mailbox: Mailbox | None = db.session.get(Mailbox, ran.mailbox_id)
+    if mailbox is not None:
+        newest: Message | None = db.session.scalars(mailbox.messages.select().limit(1)).first()
 
 with Simulator() as simulator:
     url: str = simulator.url

@@ -41,6 +41,12 @@ def test_the_message_alone_is_set_aside_and_says_which_process_it_was(synced: Sy
     assert (set(synced.subjects()), desk.tickets()) == ({"Good", "Also good"}, ["Also good", "Good"])
 
 
+def test_until_then_the_mailbox_says_which_process_and_what(synced: Synced, desk: Desk) -> None:
+    desk.broken_over = {"Bad"}
+    desk.deliver("Bad")
+    assert desk.run().error == ("LookupError in the process Create ticket while storing mail; the log has the details.")
+
+
 def test_the_reason_names_the_process() -> None:
     assert reason(CODE) == "The process Create ticket failed over it. The log has the details."
 
