@@ -9,6 +9,7 @@ from typing import Any, get_args
 from flask import current_app, render_template
 from flask.typing import ResponseReturnValue
 
+from flask_ms365.mailboxes.charts import Days
 from flask_ms365.mailboxes.doubts import Doubt
 from flask_ms365.mailboxes.progress import Progress as Reading
 from flask_ms365.mailboxes.set_aside import reason
@@ -18,6 +19,7 @@ from flask_ms365.web.forms import CsrfForm, SettingsForm
 from flask_ms365.web.problem import not_found
 from flask_ms365.web.setting_fields import Choice, FieldView, StoredSecret
 from flask_ms365.web.setup_steps import Progress, Step
+from flask_ms365.words import Words
 
 _NOW = datetime(2026, 3, 3, 9, 2, tzinfo=timezone.utc)  # the same on every picture
 _ONE_OF_A_KIND = tuple({spec.kind: spec for spec in CATALOG}.values())
@@ -53,12 +55,29 @@ _MAILBOX = MailboxStatus(
     doubts=[Doubt(folder_id=1, name="Inbox", stored=1234), Doubt(folder_id=2, name=_LONG, stored=1)],
     unreadable=[Unreadable(name="Projects", code="ErrorAccessDenied"), Unreadable(name=_LONG, code="ErrorUnheardOf")],
     set_aside_count=100,
+    skipped_count=1,
     connected_at=_NOW,
     last_success_at=_NOW,
     next_due_at=_NOW,
     error=None,
     error_code=None,
     is_overdue=False,
+)
+
+
+_DAYS = Days(last=_NOW.date(), counts=[0, 3, 14, 15, 9, 2, 6, 5, 35, 8, 0, 7, 9, 3])
+_BOX = {"since": _NOW, "next_try_at": _NOW, "paused_at": None, "paused_by": None, "is_overdue": False}
+_BOXES = (
+    {**_BOX, "words": Words("Failed"), "kind": "bad"},
+    {**_BOX, "words": Words("Waiting"), "kind": "warn", "since": None, "is_overdue": True},
+    {
+        **_BOX,
+        "words": Words("Sign-in needed"),
+        "kind": "bad",
+        "next_try_at": None,
+        "paused_at": _NOW,
+        "paused_by": _LONG,
+    },
 )
 
 
@@ -77,7 +96,13 @@ def gallery() -> ResponseReturnValue:
         form=CsrfForm(),
         mailbox=_MAILBOX,
         mailbox_since=replace(_MAILBOX, progress=replace(_READING, total=None)),
-        set_aside=[_set_aside("ErrorCorruptData", "Re: offer", _NOW), _set_aside("ErrorUnheardOf", _LONG, None)],
+        set_aside=[
+            _set_aside("ErrorCorruptData", "Re: offer", _NOW),
+            _set_aside("ErrorUnheardOf", _LONG, None),
+            {**_set_aside("tooLarge", "A film", _NOW), "skipped_at": _NOW},
+        ],
+        boxes=_BOXES,
+        days=_DAYS,
     )
 
 
