@@ -7,6 +7,7 @@ from flask_ms365.errors import MS365Error
 from flask_ms365.extension import MS365
 from flask_ms365.identity.id_token import Identity
 from flask_ms365.jobs.hook import EmailSyncJob, HookStatus, JobHook
+from flask_ms365.mailboxes.trouble import Trouble
 from flask_ms365.permissions import Permission
 from flask_ms365.settings.values import Effective
 from flask_ms365.sync.changes import Change
@@ -28,4 +29,5 @@ __all__ = [
     "Permission",
     "RunReport",
     "TickReport",
+    "Trouble",
 ]

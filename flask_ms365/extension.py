@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from flask_ms365.directory import Directory
     from flask_ms365.identity.host_sign_in import SignInHandler
     from flask_ms365.jobs.hook import JobHook
-    from flask_ms365.mailboxes.troubles import TroubleHandler
+    from flask_ms365.mailboxes.trouble import TroubleHandler
     from flask_ms365.permissions import Permission
     from flask_ms365.processes.process import Process, ProcessFunction
     from flask_ms365.settings.service import Settings
@@ -166,7 +166,7 @@ class MS365:
         """Register ``handler(trouble)``, called when something waits for people, and once more when it is over.
 
         ``trouble`` says what it is in plain words (``words``, ``next_step``, ``url``), whom it concerns (``user_ids``,
-        and always the admins) and of which mailbox it is: see :class:`~flask_ms365.mailboxes.troubles.Trouble`. Send it
+        and always the admins) and of which mailbox it is: see :class:`~flask_ms365.Trouble`. Send it
         to these people, and never to ``address`` alone. It is called at ticks, once a cause whatever number of
         processes there are, and may talk to a network. What it adds to the session is stored when it returns; if it
         raises, the next tick calls it again. May be used before :meth:`init_app`.

@@ -44,7 +44,7 @@ from flask_ms365.mailboxes.notices import Notices
 from flask_ms365.mailboxes.overdue import OverdueAlarm
 from flask_ms365.mailboxes.retention import Retention
 from flask_ms365.mailboxes.system import SystemMailboxes
-from flask_ms365.mailboxes.troubles import TroubleHandler
+from flask_ms365.mailboxes.trouble import TroubleHandler
 from flask_ms365.models import join_metadata
 from flask_ms365.models.base import AnySession
 from flask_ms365.models.counts import tidy_counts

@@ -47,6 +47,7 @@ def test_what_the_package_exports() -> None:
         "Permission",
         "RunReport",
         "TickReport",
+        "Trouble",
     ]
     assert [name for name in flask_ms365.__all__ if not hasattr(flask_ms365, name)] == []
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from flask import Flask
 
 from flask_ms365 import signals
-from flask_ms365.mailboxes.troubles import Trouble, TroubleHandler
+from flask_ms365.mailboxes.trouble import Trouble, TroubleHandler
 from flask_ms365.models.base import AnySession, hide_parameters
 from flask_ms365.told import forget, tell, told_of
 

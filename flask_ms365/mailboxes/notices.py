@@ -17,17 +17,8 @@ from flask_ms365.errors import AppRefused, MS365Error, TokenError
 from flask_ms365.identity.circuit import in_words
 from flask_ms365.mailboxes.delivery import Delivery
 from flask_ms365.mailboxes.overdue import are_overdue, has_ticked, overdue_before
-from flask_ms365.mailboxes.troubles import (
-    APP_REFUSED,
-    FAILED,
-    OVERDUE,
-    SIGN_IN_NEEDED,
-    cause_of,
-    count_causes,
-    many_in_words,
-    of_app,
-    of_mailbox,
-)
+from flask_ms365.mailboxes.trouble import APP_REFUSED, FAILED, OVERDUE, SIGN_IN_NEEDED
+from flask_ms365.mailboxes.troubles import cause_of, count_causes, many_in_words, of_app, of_mailbox
 from flask_ms365.models import Folder, Mailbox, write_transaction
 from flask_ms365.models.base import AnySession, rows_changed
 from flask_ms365.models.mail import ASKED

@@ -5,7 +5,6 @@ What will pass by itself is no trouble: a mailbox that Microsoft asked to wait g
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,20 +13,13 @@ from sqlalchemy import ColumnElement, Row, and_, case, exists, false, func, null
 
 from flask_ms365.mailboxes.access import next_step
 from flask_ms365.mailboxes.overdue import are_overdue
+from flask_ms365.mailboxes.trouble import APP_REFUSED, DOUBT, FAILED, NOT_DELETED, OVERDUE, SIGN_IN_NEEDED, Trouble
 from flask_ms365.models import Folder, Mailbox
 from flask_ms365.models.base import AnySession
 from flask_ms365.models.mail import ASKED
 from flask_ms365.sync.lease import RUNNABLE
 from flask_ms365.sync.report import Result
 from flask_ms365.words import Words, counted
-
-SIGN_IN_NEEDED = "sign_in_needed"
-FAILED = "failed"
-NOT_DELETED = "delete_failed"
-DOUBT = "doubt"
-OVERDUE = "overdue"
-# of the whole app: it was refused, or will be
-APP_REFUSED = "app_refused"
 
 # how a run ends that says something about one mailbox; a refused app says nothing about any
 _OWN_FAILURES = [str(Result.FAILED), str(Result.LOCKED)]
@@ -59,26 +51,6 @@ _APP_OVER = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trouble:
-    """Something that waits for people, or is over by now (``is_over``).
-
-    ``mailbox_id`` is None where it is the whole app's, ``address`` is empty then. ``url`` is the page where it is
-    mended: absolute where the public address is known. ``user_ids`` are those of the host's users whom it concerns.
-    """
-
-    cause: str
-    is_over: bool
-    words: Words
-    next_step: str
-    url: str
-    mailbox_id: int | None = None
-    address: str = ""
-    user_ids: tuple[str, ...] = ()
-    # the admins too, always: what is sent to ``address`` alone is read by nobody here
-    admins: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
 class Mine:
     """A mailbox of somebody's that waits for a person: their own, or one of the team that they own."""
 
@@ -86,9 +58,6 @@ class Mine:
     address: str
     kind: str
     cause: str
-
-
-TroubleHandler = Callable[[Trouble], object]
 
 
 def cause_of(is_overdue: ColumnElement[bool], *, failing_before: datetime) -> ColumnElement[Any]:

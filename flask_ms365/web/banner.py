@@ -9,7 +9,8 @@ from flask import request, url_for
 
 from flask_ms365.mailboxes.listing import NEEDS_YOU
 from flask_ms365.mailboxes.overdue import overdue_before
-from flask_ms365.mailboxes.troubles import DOUBT, FAILED, OVERDUE, SIGN_IN_NEEDED, Mine, troubles_of
+from flask_ms365.mailboxes.trouble import DOUBT, FAILED, OVERDUE, SIGN_IN_NEEDED
+from flask_ms365.mailboxes.troubles import Mine, troubles_of
 from flask_ms365.permissions import Permission
 from flask_ms365.state import current_state
 from flask_ms365.web.access import is_allowed

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from flask_ms365.mailboxes.troubles import Trouble
+from flask_ms365 import Trouble
 from flask_ms365.models import Folder, Mailbox, write_transaction
 from flask_ms365.models.base import Base
 from flask_ms365.simulator import Simulator

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from flask_ms365 import signals
-from flask_ms365.mailboxes.troubles import Trouble
+from flask_ms365 import Trouble, signals
 from flask_ms365.models import Folder, Mailbox, Told
+from flask_ms365.web.addresses import page_address
 from tests.conftest import Clock, HostFactory
 from tests.mailboxes.failing import Heard, Lost, causes, change, fail, heal, many, tick_for, told
 from tests.sync.many import Many
@@ -160,6 +160,15 @@ def test_it_says_what_to_do_and_where(many: Many, told: Heard) -> None:
             f"{BASE_URL}/ms365/mailboxes/2",
         ),
     ]
+
+
+def test_it_knows_where_the_pages_are_mounted(make_host: HostFactory) -> None:
+    host = make_host(MS365_URL_PREFIX="/admin/mail")
+    for base, address in (
+        (None, "/admin/mail/my-email"),
+        ("https://x.example/sub", "https://x.example/sub/admin/mail/my-email"),
+    ):
+        assert page_address(host.app, base, "my_email") == address
 
 
 def test_without_a_public_address_it_names_the_path(make_host: HostFactory, clock: Clock) -> None:

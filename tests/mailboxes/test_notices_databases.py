@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from flask_sqlalchemy import SQLAlchemy
 
-from flask_ms365.mailboxes.troubles import Trouble
+from flask_ms365 import Trouble
 from flask_ms365.models import Folder
 from flask_ms365.simulator import App, Simulator
 from tests.conftest import Clock, Host, HostFactory, configure

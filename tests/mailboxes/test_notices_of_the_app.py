@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from flask_ms365.mailboxes.troubles import Trouble
+from flask_ms365 import Trouble
 from flask_ms365.simulator import App
 from tests.mailboxes.failing import Heard, Lost, causes, change, fail, heal, many, tick_for, told
 from tests.sync.many import Many
