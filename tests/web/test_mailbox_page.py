@@ -75,6 +75,13 @@ def test_a_size_is_told_as_people_read_it(waiting: Waiting, size: int, said: str
     assert said in shown(waiting)
 
 
+def test_how_fast_it_is_read_is_told_while_it_is(waiting: Waiting, clock: Clock) -> None:
+    waiting.folder(delta_link=None, began_at=clock(), total_count=9000, read_count=3000, read_seconds=60.0)
+    assert "a minute" not in shown(waiting)
+    waiting.change(lease_owner="a", lease_expires_at=clock() + timedelta(minutes=1))
+    assert "Speed 3,000 messages a minute" in shown(waiting)
+
+
 # folders
 
 
