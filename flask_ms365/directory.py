@@ -76,7 +76,7 @@ class HostDirectory:
 
     def search(self, text: str) -> list[DirectoryEntry]:
         """Return users whose name or address has ``text`` in it, at most 50; for an empty text nobody."""
-        wanted = text.strip()
+        wanted = text.replace("\0", "").strip()  # PostgreSQL takes no NUL
         found = self._ask("search", lambda host: _entries(host.search(wanted))) if wanted else None
         return (found or [])[:MOST_FOUND]
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from flask import current_app
 
-from flask_ms365.directory import HostDirectory
 from flask_ms365.errors import ConfigurationError, MS365Error
 from flask_ms365.words import Words
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from flask_ms365.content.contents import Contents
     from flask_ms365.content.missing import MissingContents
     from flask_ms365.crypto import Keyring
+    from flask_ms365.directory import HostDirectory
     from flask_ms365.identity.circuit import Circuits
     from flask_ms365.identity.host_sign_in import HostSignIn
     from flask_ms365.identity.registration import AppRegistration
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from flask_ms365.mailboxes.choices import Choices
     from flask_ms365.mailboxes.connect import Connect
     from flask_ms365.mailboxes.disconnect import Disconnect
-    from flask_ms365.mailboxes.folder_mail import FolderMail
     from flask_ms365.mailboxes.edit import Editing
+    from flask_ms365.mailboxes.folder_mail import FolderMail
     from flask_ms365.mailboxes.system import SystemMailboxes
     from flask_ms365.models.base import AnySession
     from flask_ms365.permissions import Permission
@@ -67,10 +67,10 @@ class State:
     hook: JobHook
     job: EmailSyncJob
     clock: Callable[[], datetime]
+    directory: HostDirectory
     # what the host passed
     authorize: Callable[[Permission], bool] | None = None
     current_user_id: Callable[[], str | None] = lambda: None
-    directory: HostDirectory = field(default_factory=lambda: HostDirectory(directory=None))
     # what the engine of this process was told of the toggle; None where it was told nothing, or did not take it
     told_engine: bool | None = None
     # why the engine did not take the job, for the settings page

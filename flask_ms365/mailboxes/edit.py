@@ -72,7 +72,7 @@ class Editing:
         Raise :exc:`MailboxRefused` for a name that is taken and for readers whom nobody knows, and
         :exc:`SavedMeanwhile` where what is stored is not of this ``version`` any more.
         """
-        wanted = replace(wanted, label=wanted.label.strip()[:LONGEST_LABEL])
+        wanted = replace(wanted, label=clean_label(wanted.label))
         before = self.look_at(self.session.get_one(Mailbox, mailbox_id))
         # the directory is the host's code, and asked before the transaction
         names = self._names(before, wanted)
@@ -117,6 +117,11 @@ class Editing:
         for action, detail in changes:
             detail["mailbox_id"] = mailbox.id
             audit.record(self.session, action, at=self.clock(), actor=actor, target=mailbox.address, **detail)
+
+
+def clean_label(text: str) -> str:
+    """Return a name as it is stored: without the spaces around it, and without NUL, which PostgreSQL does not take."""
+    return text.replace("\0", "").strip()[:LONGEST_LABEL]
 
 
 def refuse_label(session: AnySession, label: str, *, beside: int = 0) -> None:

@@ -18,7 +18,7 @@ from flask_ms365.identity.problems import problem
 from flask_ms365.identity.sign_in import Purpose, SignedIn, Started, Visitor
 from flask_ms365.mailboxes.access import WAYS, checked_address, profile, refusal
 from flask_ms365.mailboxes.connecting import Connecting
-from flask_ms365.mailboxes.edit import LONGEST_LABEL, refuse_label
+from flask_ms365.mailboxes.edit import clean_label, refuse_label
 from flask_ms365.mailboxes.grants import SCOPES_OF, end_grant, let_run, store_grant
 from flask_ms365.models import Connection, Mailbox, OAuthFlow, lock_version, write_transaction
 from flask_ms365.settings.checks import ANY_TENANT
@@ -75,7 +75,7 @@ class SystemMailboxes(Connecting):
         with write_transaction(self.session):
             lock_version(self.session)  # one admin at a time
             mailbox = self._refuse_known(address, *_names(owner)) or self._new(address)
-            label = label.strip()[:LONGEST_LABEL]
+            label = clean_label(label)
             refuse_label(self.session, label, beside=mailbox.id)
             mailbox.label, mailbox.access = label or None, access
             mailbox.state = "sign_in_needed"

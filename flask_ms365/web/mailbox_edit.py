@@ -52,12 +52,16 @@ def mailbox_edit(mailbox_id: int) -> ResponseReturnValue:
 
 def _posted() -> Chosen:
     form = request.form
-    users, roles = (frozenset(map(str.strip, form.getlist(name))) - {""} for name in ("person", "role"))
+    users, roles = (frozenset(map(_id, form.getlist(name))) - {""} for name in ("person", "role"))
     return Chosen(
         label=form.get("label", ""),
-        owner_id=form.get("owner", "").strip(),
+        owner_id=_id(form.get("owner", "")),
         readers=Readers(users=users, roles=roles, is_everyone="everyone" in form),
     )
+
+
+def _id(text: str) -> str:
+    return text.replace("\0", "").strip()
 
 
 def _page(

@@ -58,6 +58,13 @@ def test_two_mailboxes_do_not_get_one_name_at_once(store: Host) -> None:
     assert results == ["label", "label", "label", "saved"]
 
 
+def test_what_postgresql_does_not_take_is_left_out(store: Host) -> None:
+    mailbox_id = add(store, "support")
+    assert save(store, mailbox_id, "He\0lp ", version=version_of(store, mailbox_id)) == "saved"
+    with store.app.app_context():
+        assert session_of(store).get_one(Mailbox, mailbox_id).label == "Help"
+
+
 def test_names_are_compared_as_they_are_written(store: Host) -> None:
     """Of letters beyond ASCII SQLite knows no capitals; the same word is the same word all the same."""
     first, second = add(store, "one"), add(store, "two")

@@ -214,6 +214,11 @@ def test_without_a_directory_ids_are_typed(without_directory: Team) -> None:
     assert readers(without_directory) == {("user", "12"), ("user", "13")}
 
 
+def test_nul_is_no_part_of_an_id(without_directory: Team) -> None:
+    save(without_directory, owner="4\x0011", person=["\0"])
+    assert (without_directory.row().owner_id, readers(without_directory)) == ("411", set())
+
+
 def test_an_id_that_is_too_long_is_refused(without_directory: Team) -> None:
     assert save(without_directory, person=["x" * 129]).status_code == 200
     assert readers(without_directory) == set()
