@@ -6,6 +6,7 @@ the newest of the newest of each folder. Mail without a date comes last.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,8 @@ PAGE = 50
 CHOICES = 50
 # counting takes a row a message, so it ends somewhere
 COUNTED = 10_000
+
+_IS_THERE = Message.removed_at.is_(None)
 
 
 class Place(NamedTuple):
@@ -68,18 +71,31 @@ def mailbox_choices(
 
 def folders_with_mail(session: AnySession, mailbox_ids: Sequence[int]) -> Sequence[Any]:
     """Return id, name and mailbox of the folders that hold mail, by name."""
-    holds_mail = exists().where(Message.folder_id == Folder.id, Message.removed_at.is_(None))
+    holds_mail = exists().where(Message.folder_id == Folder.id, _IS_THERE)
     found = select(Folder.id, Folder.name, Folder.mailbox_id).where(Folder.mailbox_id.in_(mailbox_ids), holds_mail)
     return session.execute(found.order_by(Folder.name, Folder.id)).all()
 
 
 def count_messages(session: AnySession, folder_ids: Sequence[int]) -> MailCount:
-    """Return how many messages these folders hold; one statement, which reads no more rows than it says."""
-    some = select(Message.folder_id).where(Message.folder_id.in_(folder_ids), Message.removed_at.is_(None))
-    rows = some.limit(COUNTED + 1).subquery()
-    counted = session.execute(select(rows.c.folder_id, func.count()).group_by(rows.c.folder_id))
-    by_folder = {row[0]: row[1] for row in counted}
-    return MailCount(by_folder=by_folder, is_complete=sum(by_folder.values()) <= COUNTED)
+    """Return how many messages these folders hold; one statement.
+
+    All of them are counted in the index, and those that were removed, which are few, are taken away: looking at each
+    row would cost more than all else on the page.
+    """
+    in_order = select(Message.folder_id).where(Message.folder_id.in_(folder_ids))
+    some = in_order.order_by(Message.folder_id, Message.received_at).limit(COUNTED + 1).subquery()
+    removed = select(Message.folder_id).where(Message.folder_id.in_(folder_ids), Message.removed_at.is_not(None))
+    gone = removed.limit(COUNTED + 1).subquery()
+    parts = union_all(
+        select(some.c.folder_id, func.count().label("many")).group_by(some.c.folder_id),
+        select(gone.c.folder_id, -func.count()).group_by(gone.c.folder_id),
+    )
+    by_folder: defaultdict[int, int] = defaultdict(int)
+    met = 0
+    for folder_id, many in session.execute(parts):
+        by_folder[folder_id] += many
+        met += max(many, 0)
+    return MailCount(by_folder=by_folder, is_complete=met <= COUNTED)
 
 
 def list_messages(
@@ -88,16 +104,13 @@ def list_messages(
     *,
     before: Place | None = None,
     after: Place | None = None,
-    matching: ColumnElement[bool] | None = None,
 ) -> MessageList:
     """Return the messages of these folders that come next ``before`` a place, those ``after`` it, or the newest.
 
-    ``matching`` is a condition on :class:`Message`. One statement, and one more each where there are very many folders
-    and where mail without a date is met.
+    One statement, and one more each where there are very many folders and where mail without a date is met.
     """
-    conditions = [Message.removed_at.is_(None), *(() if matching is None else (matching,))]
     start, is_newer = before or after, before is None and after is not None
-    rows = _Walk(session, folder_ids, conditions, start, is_newer=is_newer).rows()
+    rows = _Walk(session, folder_ids, start, is_newer=is_newer).rows()
     page, has_more = rows[:PAGE], len(rows) > PAGE
     return MessageList(
         messages=page[::-1] if is_newer else page,
@@ -113,14 +126,12 @@ class _Walk:
         self,
         session: AnySession,
         folder_ids: Sequence[int],
-        conditions: Sequence[ColumnElement[bool]],
         start: Place | None,
         *,
         is_newer: bool,
     ) -> None:
         self._session = session
         self._folder_ids = folder_ids
-        self._conditions = conditions
         self._start = start
         self._is_newer = is_newer
 
@@ -146,17 +157,15 @@ class _Walk:
         """Return the folders that a page can have mail of: as many as it has rows, those whose next is next."""
         if len(self._folder_ids) <= PAGE:
             return self._folder_ids
-        next_at = (
-            select(Message.received_at)
-            .where(Message.folder_id == Folder.id, *self._beyond())
-            .order_by(*self._in_order(Message.received_at))
-            .limit(1)
-            .scalar_subquery()
+        order = self._in_order(Message.received_at, Message.id)
+        at, id_ = (
+            select(column).where(Message.folder_id == Folder.id, *self._beyond()).order_by(*order).limit(1)
+            for column in (Message.received_at, Message.id)
         )
-        folders = select(Folder.id, next_at.label("next_at")).where(Folder.id.in_(self._folder_ids))
-        rows = self._session.execute(folders).all()
-        dated = [row for row in rows if row.next_at is not None]
-        dated.sort(key=lambda row: row.next_at, reverse=not self._is_newer)
+        nearest = select(Folder.id, at.scalar_subquery().label("at"), id_.scalar_subquery().label("message_id"))
+        rows = self._session.execute(nearest.where(Folder.id.in_(self._folder_ids))).all()
+        dated = [row for row in rows if row.at is not None]
+        dated.sort(key=lambda row: (row.at, row.message_id), reverse=not self._is_newer)
         return [row.id for row in dated[: PAGE + 1]]
 
     def _of_folder(self, folder_id: int) -> Any:
@@ -164,8 +173,7 @@ class _Walk:
         return found.order_by(*self._in_order(Message.received_at, Message.id)).limit(PAGE + 1)
 
     def _undated(self, limit: int) -> list[Message]:
-        found = select(Message).where(Message.folder_id.in_(self._folder_ids), Message.received_at.is_(None))
-        found = found.where(*self._conditions)
+        found = select(Message).where(Message.folder_id.in_(self._folder_ids), Message.received_at.is_(None), _IS_THERE)
         if self._start is not None and self._start.received_at is None:
             found = found.where(Message.id > self._start.id if self._is_newer else Message.id < self._start.id)
         return list(self._session.scalars(found.order_by(*self._in_order(Message.id)).limit(limit)))
@@ -174,12 +182,12 @@ class _Walk:
         """Return the conditions on dated mail that comes after the start. The first of them is what the index knows."""
         start = self._start
         if start is None or start.received_at is None:
-            return [Message.received_at.is_not(None), *self._conditions]
+            return [Message.received_at.is_not(None), _IS_THERE]
         at, is_newer = Message.received_at, self._is_newer
         near = at >= start.received_at if is_newer else at <= start.received_at
         if is_newer:
-            return [near, (at > start.received_at) | (Message.id > start.id), *self._conditions]
-        return [near, (at < start.received_at) | (Message.id < start.id), *self._conditions]
+            return [near, (at > start.received_at) | (Message.id > start.id), _IS_THERE]
+        return [near, (at < start.received_at) | (Message.id < start.id), _IS_THERE]
 
     def _in_order(self, *columns: Any) -> list[Any]:
         return [column.asc() if self._is_newer else column.desc() for column in columns]

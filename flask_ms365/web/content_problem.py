@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from flask import make_response
 from flask.typing import ResponseReturnValue
@@ -14,7 +15,6 @@ from flask_ms365.errors import (
     NotFound,
     SignInNeeded,
     Throttled,
-    TokenError,
     TokenUnavailable,
     Unavailable,
 )
@@ -27,32 +27,39 @@ _IN_OUTLOOK = Words("It may still be open to you in Outlook.")
 _A_MINUTE = 60
 
 
+@dataclass(frozen=True, kw_only=True)
+class Wrong:
+    """What is wrong, in words, and the status that programs expect."""
+
+    text: str
+    next_step: str = ""
+    status: int = 502
+    retry_after: int | None = None
+
+
 def content_problem(error: MS365Error, web_link: str | None) -> ResponseReturnValue:
-    """Return the page that says what is wrong, with the status that programs expect.
-
-    ``web_link`` is where the message is in Outlook.
-    """
-    if isinstance(error, (Throttled, Unavailable, TokenUnavailable)):
-        return _later(error)
-    if isinstance(error, (SignInNeeded, AppRefused)):
-        return problem(_TITLE, error.message, 502, next_step=_connect_again(error))
-    link = (Words("Open in Outlook"), web_link) if web_link else None
-    text, status = (_GONE, 404) if isinstance(error, NotFound) else (error.words, 502)
-    if isinstance(error, GraphError) and error.code == "referenceAttachment":
-        status = 404  # there is nothing to be sent
-    return problem(_TITLE, text, status, next_step=_IN_OUTLOOK if link else "", link=link)
-
-
-def _connect_again(error: TokenError) -> str:
-    if isinstance(error, SignInNeeded):
-        return Words("Whoever connected this mailbox must sign in again.")
-    return Words("An admin of this app must look at it.")
-
-
-def _later(error: Throttled | Unavailable | TokenUnavailable) -> ResponseReturnValue:
-    seconds = math.ceil(error.retry_after or _A_MINUTE)
-    minutes = math.ceil(seconds / 60)
-    again = counted("Try again in a minute.", "Try again in %(count)s minutes.", minutes)
-    response = make_response(problem(_TITLE, error.message, 503, next_step=again))
-    response.headers["Retry-After"] = str(seconds)
+    """Return the page that says what is wrong; ``web_link`` is where the message is in Outlook."""
+    wrong = what_is_wrong(error)
+    link = (Words("Open in Outlook"), web_link) if web_link and not wrong.next_step else None
+    next_step = _IN_OUTLOOK if link else wrong.next_step
+    response = make_response(problem(_TITLE, wrong.text, wrong.status, next_step=next_step, link=link))
+    if wrong.retry_after is not None:
+        response.headers["Retry-After"] = str(wrong.retry_after)
     return response
+
+
+def what_is_wrong(error: MS365Error) -> Wrong:
+    """Return what people are told of an error that content could not be had for."""
+    if isinstance(error, (Throttled, Unavailable, TokenUnavailable)):
+        seconds = math.ceil(error.retry_after or _A_MINUTE)
+        again = counted("Try again in a minute.", "Try again in %(count)s minutes.", math.ceil(seconds / 60))
+        return Wrong(text=error.message, next_step=again, status=503, retry_after=seconds)
+    if isinstance(error, SignInNeeded):
+        return Wrong(text=error.message, next_step=Words("Whoever connected this mailbox must sign in again."))
+    if isinstance(error, AppRefused):
+        return Wrong(text=error.message, next_step=Words("An admin of this app must look at it."))
+    if isinstance(error, NotFound):
+        return Wrong(text=_GONE, status=404)
+    # a link to the cloud has nothing that could be sent
+    is_link = isinstance(error, GraphError) and error.code == "referenceAttachment"
+    return Wrong(text=error.words, status=404 if is_link else 502)

@@ -19,8 +19,8 @@ def _names(text: str) -> list[str]:
 
 
 # The parser walks the open elements at every tag, so its time may grow with their square: this many, built as badly as
-# can be, take two seconds or three. A letter of people has some hundreds.
-MOST_TAGS = 30_000
+# can be, take a second or two. A letter of people has some hundreds.
+MOST_TAGS = 20_000
 _TAG = re.compile(r"</?[A-Za-z]")
 
 # Left open, these are opened again by every paragraph that follows: 20 KB of letter would become 20 MB of page. Under

@@ -42,7 +42,7 @@ def messages() -> ResponseReturnValue:
     # that of another mailbox stays behind in the form when the mailbox is changed
     folder_id = next((folder.id for folder in folders if folder.id == wanted), None)
     text = request.args.get("q", "").strip()[:_LONGEST_SEARCH]
-    chosen = {"mailbox": scope.current, "folder": folder_id, "q": text or None}
+    chosen: dict[str, Any] = {"mailbox": scope.current, "folder": folder_id, "q": text or None}
     if text:
         shown = _found(scope, folder_id, text, chosen)
     else:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from flask_ms365.mailboxes import reading
+from flask_ms365.models import Message
 from tests.conftest import Host
 from tests.visitor import Visitor
 from tests.web.conftest import AddMessage, main
@@ -113,7 +113,7 @@ def test_a_place_in_the_list_outlives_its_message(host: Host, visitor: Visitor, 
     older = link(visitor.get(MESSAGES).text, "next")
     with host.app.app_context():
         session = host.app.extensions["sqlalchemy"].session
-        session.delete(session.get(reading.Message, ids[49]))
+        session.delete(session.get(Message, ids[49]))
         session.commit()
     assert subjects(visitor.get(older).text) == ["50"]
 
