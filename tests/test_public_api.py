@@ -197,6 +197,7 @@ ENDPOINTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "mailbox_new": ({}, "GET POST", "/mailboxes/new"),
     "mailbox": ({"mailbox_id": 7}, "GET", "/mailboxes/7"),
     "mailbox_edit": ({"mailbox_id": 7}, "GET POST", "/mailboxes/7/edit"),
+    "mailbox_process": ({"mailbox_id": 7}, "GET POST", "/mailboxes/7/process"),
     "mailbox_connect": ({"mailbox_id": 7}, "POST", "/mailboxes/7/connect"),
     "mailbox_check": ({"mailbox_id": 7}, "POST", "/mailboxes/7/check"),
     "mailbox_sync": ({"mailbox_id": 7}, "POST", "/mailboxes/7/sync"),

@@ -59,10 +59,12 @@ def mailbox_process(mailbox_id: int) -> ResponseReturnValue:
 def begin_process(mailbox_id: int, name: str) -> bool:
     """Choose a process for a mailbox that was just added, with the defaults of its options; return whether it is on.
 
-    Where these will not do, somebody has to fill them in first.
+    Where these will not do, somebody has to fill them in first. One that was taken up again goes on with its own.
     """
     state = current_state()
-    form = state.processes.known[name].options_form()
+    found, form = state.mailboxes.find(mailbox_id), state.processes.known[name].options_form()
+    if found is not None and found.process == name:
+        return True
     is_on = form is None or bool(form.validate())
     if is_on:
         state.processes.choose(mailbox_id, name, None, actor=state.current_user_id())
