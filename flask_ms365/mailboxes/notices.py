@@ -99,11 +99,11 @@ class Notices:
         refusal = self._refusal(snapshot)
         shared = {} if refusal is None else {APP_REFUSED: refusal}
         if not shared and {FAILED, OVERDUE}.intersection(causes):
-            counts, total = count_causes(self.session, cause_of(self._overdue(limit), failing_before=self.clock()))
-            for cause in (FAILED, OVERDUE):
+            counts, total = count_causes(self.session, self._overdue(limit), failing_before=self.clock())
+            for cause, count in counts.items():
                 part = _ENDS if cause in open_ else _BEGINS
-                if counts.get(cause, 0) > max(_MANY, part * total):
-                    shared[cause] = many_in_words(cause, counts[cause])
+                if count > max(_MANY, part * total):
+                    shared[cause] = many_in_words(cause, count)
         self.session.commit()
         return shared
 

@@ -65,28 +65,36 @@ def cause_of(is_overdue: ColumnElement[bool], *, failing_before: datetime) -> Co
 
     Runs that fail are a cause once they have failed since ``failing_before``.
     """
-    has_failed = and_(
-        Mailbox.state.in_(RUNNABLE),
-        Mailbox.fail_count > 0,
-        Mailbox.last_result.in_(_OWN_FAILURES),
-        Mailbox.failing_since <= failing_before,
-    )
     is_asked = exists().where(Folder.mailbox_id == Mailbox.id, Folder.doubt == ASKED)
     return case(
         (Mailbox.state == "sign_in_needed", SIGN_IN_NEEDED),
         (and_(Mailbox.state == "deleting", Mailbox.fail_count > 0), NOT_DELETED),
-        (has_failed, FAILED),
+        (_have_failed(failing_before), FAILED),
         (and_(Mailbox.state.in_(RUNNABLE), is_asked), DOUBT),
         (is_overdue, OVERDUE),
         else_=null(),
     )
 
 
-def count_causes(session: AnySession, cause: ColumnElement[Any]) -> tuple[dict[str, int], int]:
-    """Return how many mailboxes have which cause, and how many are to be read at all; one statement."""
-    each = select(cause.label("cause")).where(Mailbox.state.in_(RUNNABLE)).subquery()
-    counts = {row[0]: row[1] for row in session.execute(select(each.c.cause, func.count()).group_by(each.c.cause))}
-    return counts, sum(counts.values())
+def _have_failed(failing_before: datetime) -> ColumnElement[bool]:
+    return and_(
+        Mailbox.state.in_(RUNNABLE),
+        Mailbox.fail_count > 0,
+        Mailbox.last_result.in_(_OWN_FAILURES),
+        Mailbox.failing_since <= failing_before,
+    )
+
+
+def count_causes(
+    session: AnySession, is_overdue: ColumnElement[bool], *, failing_before: datetime
+) -> tuple[dict[str, int], int]:
+    """Return how many mailboxes could not be read or are overdue, and how many are to be read; one statement."""
+    have_failed = _have_failed(failing_before)
+    failed = func.sum(case((have_failed, 1), else_=0))
+    overdue = func.sum(case((have_failed, 0), (is_overdue, 1), else_=0))
+    of_all = select(func.count(), failed, overdue).where(Mailbox.state.in_(RUNNABLE))
+    total, *counts = session.execute(of_all).one()
+    return {cause: int(count or 0) for cause, count in zip((FAILED, OVERDUE), counts, strict=True)}, total
 
 
 def troubles_of(session: AnySession, user_id: str, *, limit: datetime | None, now: datetime) -> list[Mine]:
