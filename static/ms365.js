@@ -110,7 +110,8 @@ function morphInside(old, fresh) {
 // A region asks again while somebody looks. Most answers are 304, and cost next to nothing.
 function watch(region) {
   const foot = region.nextElementSibling;
-  const button = foot.querySelector("[data-ms365-pause]");
+  const button = foot?.querySelector("[data-ms365-pause]");
+  if (!button) return;
   let [wait, timer, isPaused] = [SOON];
   const state = () => region.querySelector("[data-ms365-state]")?.textContent;
 

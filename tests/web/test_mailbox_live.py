@@ -59,6 +59,19 @@ def test_the_part_is_sent_as_the_page_has_it_once_something_changed(waiting: Wai
     assert answer.text.strip() in now
 
 
+def test_my_email_shows_what_changes_as_well(configured: Host, clock: Clock) -> None:
+    mine = waiting_mailbox(configured, clock, kind="user", owner_id="ana")
+    configured.permissions = {"own_mailbox"}
+    url, version = region(configured.visitor().get(MY_EMAIL).text)
+    assert ask(configured, url, version).status_code == 304
+    mine.change(state="sign_in_needed")
+    answer = ask(configured, url, version)
+    assert ("Sign-in needed" in answer.text, answer.text.strip() in configured.visitor().get(MY_EMAIL).text) == (
+        True,
+        True,
+    )
+
+
 @pytest.mark.parametrize("page", ["list", "mailbox"])
 def test_each_page_of_mail_that_is_stored_is_a_change(waiting: Waiting, page: str) -> None:
     waiting.change(lease_owner="a", lease_expires_at=waiting.clock() + timedelta(minutes=1))
