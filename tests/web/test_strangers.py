@@ -56,6 +56,7 @@ everybody = pytest.mark.parametrize(("who", "secrets"), STRANGERS, ids=[who.name
 
 # how a mailbox is, and the buttons for that, are there for whoever manages mailboxes, also of a person's
 SEEN_BY_ADMINS = {"mailbox", "mailbox_live", "mailbox_sync", "mailbox_pause", "mailbox_resume"}
+BUTTONS = frozenset((route.endpoint, "POST") for route in ROUTES)
 ADMINS_BUTTONS = frozenset((endpoint, "POST") for endpoint in SEEN_BY_ADMINS)
 
 
@@ -159,10 +160,16 @@ def test_nothing_is_served_to_a_stranger(zoo: Host, who: Somebody, secrets: list
     assert stored(zoo) == before
 
 
+def test_who_manages_the_team_s_mailbox_reads_no_mail_without_that_permission(zoo: Host) -> None:
+    who, secrets = STRANGERS[-1]
+    steps = walk(zoo, who, [things(zoo, "team", "zwischenzug")], without=BUTTONS)
+    assert [f"{step}: {step.shows(secrets)}" for step in steps if step.shows(secrets)] == []
+    assert {step.status for step in steps if step.route.endpoint in {"mailbox", "mailbox_edit"}} == {200}
+
+
 def test_the_same_walk_finds_all_of_it_for_ana(zoo: Host) -> None:
     """Else the walk above would find nothing because it looks nowhere."""
-    only_looks = frozenset((route.endpoint, "POST") for route in ROUTES)
-    steps = walk(zoo, ANA, all_things(zoo), without=only_looks)
+    steps = walk(zoo, ANA, all_things(zoo), without=BUTTONS)
     assert {word for step in steps for word in step.shows(EVERYTHING)} == set(EVERYTHING)
     reading = {
         step.route.endpoint for step in steps if step.whose == "ana" and step.status == 200 and step.shows(ANAS_MAIL)
