@@ -61,30 +61,35 @@ class Indexing:
         """Go on for a while; two small statements where all is indexed."""
         try:
             self._go_on(until=time.monotonic() + _A_WHILE)
+            self.session.commit()
         except (IntegrityError, OperationalError) as exc:  # mail was deleted under our hands, or the database is busy
+            self.session.rollback()
             _log.info("indexing.postponed", extra={"event": "indexing.postponed", "error": type(exc).__name__})
 
     def _go_on(self, *, until: float) -> None:
         """Index what is lacking, batch by batch, until time is over or somebody else turns out to be at it."""
-        standing: _Standing | None = self._standing()
+        standing = self._standing()
         for find in (self._due, self._late, self._new):
             while standing and (batch := find(standing)):
                 standing = self._take_up(standing, batch)
                 if time.monotonic() > until:
                     return
 
-    def _standing(self) -> _Standing:
+    def _standing(self) -> _Standing | None:
         last = select(func.coalesce(func.max(Message.id), 0)).scalar_subquery()
         mark = [getattr(SearchMark, name) for name in _Standing._fields[:-1]]
         row = self.session.execute(select(*mark, last)).first()
         if row is None:
             return self._first_standing()
         standing = _Standing._make(row)
-        # deleted past our knowledge: SQLite gives such ids again
-        lower = {name: min(getattr(standing, name), standing.last) for name in ("upto", "settled", "noted")}
-        return standing._replace(**lower)
+        return standing if standing.upto <= standing.last else self._step_back(standing)
 
-    def _first_standing(self) -> _Standing:
+    def _step_back(self, standing: _Standing) -> _Standing | None:
+        """Begin again at the last message: somebody deleted later ones, and SQLite will give their ids again."""
+        lower = {name: min(getattr(standing, name), standing.last) for name in ("upto", "settled", "noted")}
+        return self._take_up(standing, _Batch([], lower))
+
+    def _first_standing(self) -> _Standing | None:
         with write_transaction(self.session):
             self.session.execute(insert(SearchMark).values(id=1, noted_at=self.clock()))
         return self._standing()
@@ -131,9 +136,9 @@ class Indexing:
         with write_transaction(self.session):
             if not self._move(standing, after):
                 return None
-            if batch.due:
-                rows_changed(self.session, delete(SearchText).where(SearchText.message_id.in_(batch.ids)))
-                rows_changed(self.session, delete(SearchDue).where(SearchDue.id.in_(batch.due)))
+            # also what a host's SQLite kept of a deleted message that had the same id
+            rows_changed(self.session, delete(SearchText).where(SearchText.message_id.in_(batch.ids)))
+            rows_changed(self.session, delete(SearchDue).where(SearchDue.id.in_(batch.due)))
             there = set(self.session.scalars(_live(Message.id).where(Message.id.in_(batch.ids))))
             kept = [row for row in rows if row["message_id"] in there]
             insert_rows(self.session, SearchText.__table__, kept)
