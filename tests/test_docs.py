@@ -112,7 +112,7 @@ def test_every_setting_is_documented_with_its_key_and_default() -> None:
     documented = {row[0].strip("`"): row for row in rows(ROOT / "docs" / "configuration.md")}
     for spec in CATALOG:
         row = documented[spec.key]
-        built_in = "off" if spec.kind == "toggle" else spec.default or "none"
+        built_in = {"0": "off", "1": "on"}[spec.default or "0"] if spec.kind == "toggle" else spec.default or "none"
         assert f"`{spec.config_key}`" in row[1], spec.key
         assert row[2].strip("`") == built_in, spec.key
         if spec.kind == "choice":
