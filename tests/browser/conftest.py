@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from demo.stage import Stage, open_stage
 from flask_ms365.models import Folder
-from flask_ms365.simulator import Simulator
+from flask_ms365.simulator import Attachment, Mailbox, Simulator
 from tests.certificates import certificate
 from tests.conftest import CALLBACK, configure
 from tests.hosts.browser import serving
@@ -100,6 +100,26 @@ def open_page(chromium: Browser, stage: Stage) -> Iterator[OpenPage]:
     assert complaints == []
 
 
+def deliver_bells(mailbox: Mailbox) -> None:
+    """Let a conversation come to somebody; its first message has all that the page of a message can show."""
+    files = [
+        Attachment(name="offer.pdf", content_type="application/pdf", content=b"%PDF"),
+        Attachment(name="plan.docx", kind="reference"),
+    ]
+    mailbox.deliver(
+        subject="The bell rings",
+        html='<p>Ring! <a href="https://example.com">Here</a></p><img src="https://example.com/bell.png" alt="A bell">',
+        sender=("Bob", "bob@fabrikam.example"),
+        cc=[f"person{number}@contoso.example" for number in range(30)],
+        importance="high",
+        flag="flagged",
+        categories=["Bells"],
+        attachments=files,
+        thread="bells",
+    )
+    mailbox.deliver(subject="Re: The bell rings", text="Again!", thread="bells")
+
+
 @pytest.fixture(scope="package")
 def styled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Yield the address of the host of the six styles, configured and checked, Ana's mailbox and the team's read."""
@@ -109,7 +129,7 @@ def styled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         host = styled_host(tmp_path_factory.mktemp("styles"), simulator, MS365_PUBLIC_BASE_URL=BASE_URL)
         configure(host, simulator, simulator.register_app(redirect_uris=[CALLBACK], name="Styles"))
         ana = simulator.add_user("ana@contoso.example", name="Ana Ruiz", password="ana")
-        ana.mailbox.deliver(subject="The bell rings", text="Ring!", sender=("Bob", "bob@fabrikam.example"))
+        deliver_bells(ana.mailbox)
         host.visitor().connect(ana)
         simulator.add_user("support@contoso.example")
         team = {"label": "Support", "address": "support@contoso.example", "access": "application"}

@@ -22,13 +22,21 @@ _PLAIN = [route for route in ROUTES if route.permissions and "GET" in route.meth
 _PAGES = [route.path for route in _PLAIN if not route.is_monitored and route.endpoint not in _NO_PAGES]
 # the folder 1 of Ana's mailbox is read no more, and holds a message
 _CHOSEN = [f"/mailboxes/1/{name}" for name in ("folders", "folders/1/delete", "restart")]
-PAGES = [*_PAGES, *_CHOSEN, "/mailboxes/2", "/mailboxes/2/edit", "/messages/1", "/messages/999"]
+PAGES = [
+    *_PAGES,
+    *_CHOSEN,
+    "/mailboxes/2",
+    "/mailboxes/2/edit",
+    "/messages/1",
+    "/messages/999",
+    "/messages?conversation=1",
+]
 LOOKS = [(style, "light") for style in ("alone", *STYLES)] + [(style, "dark") for style in ("alone", *DARK_STYLES)]
 
 
 def open_in(page: Page, path: str, style: str, scheme: str, direction: str = "ltr") -> None:
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    page.goto(f"/ms365{path}?style={style}&scheme={scheme}&dir={direction}")
+    page.goto(f"/ms365{path}{'&' if '?' in path else '?'}style={style}&scheme={scheme}&dir={direction}")
 
 
 @pytest.mark.parametrize("path", PAGES)
