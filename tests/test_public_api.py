@@ -164,6 +164,7 @@ def test_the_commands() -> None:
         "settings get",
         "settings set",
         "settings unset",
+        "export",
         "mailboxes list",
         "mailboxes pause",
         "mailboxes resume",
