@@ -42,6 +42,10 @@ class Processes:
             elif mailbox.process_options != old_options:
                 self._record("mailbox.process_options_changed", mailbox, before, actor)
 
+    def is_gone(self, mailbox: Mailbox) -> bool:
+        """Tell whether a mailbox names a process that the host has no more: nothing is done with its mail."""
+        return bool(mailbox.process) and mailbox.process not in self.known
+
     def count(self, mailbox: Mailbox) -> int:
         """Return for how many conversations of a mailbox its process was called."""
         called = Processed.mailbox_id == mailbox.id, Processed.process == mailbox.process

@@ -107,6 +107,7 @@ def _page(mailbox_id: int, notices: Sequence[Notice] = (), checked: Sequence[Ste
         may_read=is_allowed(Permission.READ_MAIL) and not is_private,
         may_manage=is_allowed(Permission.MANAGE_MAILBOXES),
         checked=checked,
+        is_process_gone=state.processes.is_gone(found),
         notices=[*notices, *has_connected, *answered_notices(), *outcomes],
         **links(),
     )

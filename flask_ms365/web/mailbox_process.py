@@ -102,7 +102,7 @@ def _page(
     trials: Sequence[Trial] | None = None,
 ) -> str:
     processes = current_state().processes
-    is_gone = bool(found.process) and found.process not in processes.known
+    is_gone = processes.is_gone(found)
     return render_template(
         "ms365/mailbox_process.html",
         form=CsrfForm(),

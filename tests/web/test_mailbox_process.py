@@ -182,6 +182,7 @@ def test_a_process_that_the_app_has_no_more_is_said_plainly(desk: Team) -> None:
     page = main(desk.visitor.get(path(desk)).text)
     assert "This app has no such process any more" in page
     assert "Switch it off" in page
+    assert "Count Not in this app any more" in main(desk.visitor.get(desk.page_path).text)
 
 
 def test_an_app_without_processes_says_what_one_is(team: Team) -> None:
