@@ -223,18 +223,6 @@ def kept_mail(session: AnySession, user_id: str, *, settings: Snapshot, now: dat
     return statuses_of(session, mailboxes, settings=settings, now=now)
 
 
-def folder_counts(session: AnySession, mailbox_ids: list[int]) -> list[tuple[Folder, int]]:
-    """Return the folders that hold mail, with the number of messages in each."""
-    holding = (
-        select(Folder, func.count(Message.id))
-        .join(Message, Message.folder_id == Folder.id)
-        .where(Folder.mailbox_id.in_(mailbox_ids), Message.removed_at.is_(None))
-        .group_by(Folder.id)
-        .order_by(Folder.name)
-    )
-    return [(row[0], row[1]) for row in session.execute(holding)]
-
-
 def state_of(mailbox: Mailbox, *, is_on: bool, now: datetime) -> str:
     """Return the worst that holds: people must see what needs them first."""
     if mailbox.state == "deleting" and mailbox.fail_count:
