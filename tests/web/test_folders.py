@@ -113,6 +113,16 @@ def test_the_tree_is_shown_with_known_folders_first_hidden_ones_marked_and_count
     assert "Offers 3 here, 3 at Microsoft" in text
 
 
+def test_known_folders_are_known_in_every_language(waiting: Waiting, page: Page) -> None:
+    """In the reference a mailbox in another language than English has folders of no known type."""
+    waiting.folder("Archiv", well_known_name="archive")
+    waiting.folder("Papierkorb", well_known_name="deleteditems")
+    waiting.folder("Posteingang", well_known_name="inbox")
+    text, read = page.text(), _Controls(page.visitor.get(page.path).text).sent.getlist("read")
+    places = [text.index(f" {name} ") for name in ("Posteingang", "Archiv", "Papierkorb")]
+    assert (places, len(read)) == (sorted(places), 2)
+
+
 def test_a_folder_lies_below_its_parent(page: Page, folders: dict[str, int]) -> None:
     nested = r'<ul class="ms365-tree".*Inbox.*<ul class="ms365-tree".*Offers'
     assert re.search(nested, page.visitor.get(page.path).text, re.S)
