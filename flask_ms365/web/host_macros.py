@@ -91,7 +91,8 @@ def thread(contact_email: str, limit: int) -> Thread | None:
 
 def status_lines() -> list[Line]:
     """Return how the visitor's own mailbox is, and for admins how many need them; a statement each."""
-    return [*_own_line(), *_team_line()]
+    own = _own_line()
+    return [*own, *_team_line(told=sum(line.kind == "bad" for line in own))]
 
 
 def _own_line() -> list[Line]:
@@ -108,9 +109,10 @@ def _own_line() -> list[Line]:
     return [Line(kind=kind, text=words, link=Words("My email"), url=url, address=mailbox.address)]
 
 
-def _team_line() -> list[Line]:
-    need = current_summary().need_a_person if is_allowed(Permission.MANAGE_MAILBOXES) else 0
-    if not need:
+def _team_line(*, told: int) -> list[Line]:
+    """Count the others that need somebody."""
+    need = current_summary().need_a_person - told if is_allowed(Permission.MANAGE_MAILBOXES) else 0
+    if need <= 0:
         return []
     text = counted("%(count)s mailbox needs you", "%(count)s mailboxes need you", need)
     return [Line(kind="bad", text=text, link=Words("Open the list"), url=_url("mailboxes", state=NEEDS_YOU))]
