@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text, update
 
-from flask_ms365.models import Attachment, AttachmentContent, Chore, Mailbox, Message, write_transaction
+from flask_ms365.models import Attachment, AttachmentContent, Chore, Mailbox, Message, SearchText, write_transaction
 from flask_ms365.simulator import Attachment as File
 from flask_ms365.sync.report import Result
 from tests.conftest import Clock
@@ -270,6 +270,16 @@ def test_texts_of_a_time_when_they_were_stored_go_once_they_are_not_again(synced
         deliver(synced, f"Stored {wanted}")
         chore(synced)
     assert values(synced, Message.body) == [None] * 3
+
+
+def test_search_forgets_texts_that_were_emptied(synced: Synced) -> None:
+    deliver(synced, "Subject", text="word " * 100 + "pineapple")
+    chore(synced)
+    assert "pineapple" in values(synced, SearchText.words)[0]
+    save(synced, store_bodies=0)
+    for _ in range(2):
+        chore(synced)
+    assert ["pineapple" in words for words in values(synced, SearchText.words)] == [False]
 
 
 # contents of attachments
