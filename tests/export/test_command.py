@@ -165,7 +165,8 @@ def test_the_audit_log_says_who_took_mail_away_and_how_much(synced: Synced) -> N
     deliver(synced, "One", "Two")
     export(synced.host, "--format", "mbox")
     with synced.host.app.app_context():
-        events = synced.session.scalars(select(AuditEvent).where(AuditEvent.action.like("mailbox.export%"))).all()
+        exports = select(AuditEvent).where(AuditEvent.action.like("mailbox.export%")).order_by(AuditEvent.id)
+        events = synced.session.scalars(exports).all()
         told = [(event.action, event.target, event.door, event.detail.get("messages")) for event in events]
         assert all(event.actor and event.detail["format"] == "mbox" for event in events)
     assert told == [("mailbox.export_begun", ADDRESS, "cli", None), ("mailbox.exported", ADDRESS, "cli", 2)]
