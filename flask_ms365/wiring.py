@@ -36,8 +36,8 @@ from flask_ms365.mailboxes.connect import Connect
 from flask_ms365.mailboxes.deletion import Deletion
 from flask_ms365.mailboxes.delivery import Delivery
 from flask_ms365.mailboxes.disconnect import Disconnect
-from flask_ms365.mailboxes.folder_mail import FolderMail
 from flask_ms365.mailboxes.edit import Editing
+from flask_ms365.mailboxes.folder_mail import FolderMail
 from flask_ms365.mailboxes.indexing import Indexing
 from flask_ms365.mailboxes.keep_alive import KeepAlive
 from flask_ms365.mailboxes.notices import Notices
