@@ -57,4 +57,4 @@ def test_what_millions_of_mailboxes_take_is_reckoned_from_what_a_few_took() -> N
 def test_every_page_is_measured_beside_a_bare_query() -> None:
     printed = bench("reading", "--mailboxes", "4", "--messages", "60", "--rounds", "2")
     assert "240 messages in 4 mailboxes, sqlite" in printed
-    assert "search, all mailboxes, every letter" in printed
+    assert "search() of all, every letter has it" in printed

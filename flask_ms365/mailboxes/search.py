@@ -23,7 +23,7 @@ from flask_ms365.models.base import AnySession
 PAGE = 50
 # so many mailboxes are named in the question; where there are more, it is asked of all, and the answer is sifted
 _MOST_NAMED = 100
-_NEWEST = 2000
+_NEWEST = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
