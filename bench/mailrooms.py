@@ -28,7 +28,7 @@ VOCABULARY = [f"word{number}" for number in range(20_000)]
 _WEIGHTS = list(accumulate(1 / rank for rank in range(1, len(VOCABULARY) + 1)))
 _WORDS = 60
 _BETWEEN = timedelta(hours=17)
-_STATES = ("connected",) * 47 + ("paused", "sign_in_needed", "disconnected")
+_STATES = ("connected",) * 48 + ("paused", "sign_in_needed")
 
 
 class Letter(NamedTuple):
