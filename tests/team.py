@@ -35,9 +35,10 @@ class Team:
     def session(self) -> Any:
         return self.host.app.extensions["sqlalchemy"].session
 
-    def add(self, access: str, address: str = ADDRESS, label: str = "Support") -> TestResponse:
+    def add(self, access: str, address: str = ADDRESS, label: str | None = None) -> TestResponse:
         """Fill in the form *Add a mailbox*."""
-        return self.visitor.submit(NEW, {"access": access, "address": address, "label": label})
+        called = label if label is not None else address.partition("@")[0].capitalize()
+        return self.visitor.submit(NEW, {"access": access, "address": address, "label": called})
 
     def come_back(self, answer: TestResponse, user: User, *, action: str = "accept") -> TestResponse:
         """Sign in at Microsoft as ``user`` where ``answer`` leads; return the page that says how it went."""

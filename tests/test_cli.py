@@ -226,6 +226,7 @@ def test_status_in_json_carries_state_counts_and_error(connected: Host) -> None:
         "unreadable": [],
         "set_aside": 0,
         "overdue": False,
+        "stored_bytes": None,
         "last_success_at": None,
         "error": None,
         "error_code": None,

@@ -37,7 +37,12 @@ class Retention:
     clock: Callable[[], datetime]
 
     def chore(self, settings: Snapshot) -> None:
-        """Go on with whatever is due; asked at each tick, also while emails sync is off."""
+        """Go on with whatever is due; asked at each tick, also while emails sync is off.
+
+        What is locked stays as it is.
+        """
+        if settings.missing_keys:
+            return
         days, megabytes = settings.number("keep_removed"), settings.number("store_attachments")
         keeps_texts = settings.effective("store_bodies").value is True
         steps = Steps(session=self.session, clock=self.clock)

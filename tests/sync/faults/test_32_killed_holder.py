@@ -20,7 +20,7 @@ from tests.sync.world import World
 LEASE, TICK = 90, 30  # seconds
 SHORT_LEASE = 2
 # commits of a tick that reads a new mailbox; a test below says when there are more
-COMMITS = 30
+COMMITS = 40
 
 _processes = multiprocessing.get_context("forkserver")
 
