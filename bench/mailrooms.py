@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from bench.databases import tuned
 from flask_ms365.mailboxes.fulltext import fulltext_of
-from flask_ms365.models import Attachment, Folder, Mailbox, Message, SearchMark, SearchText, SyncRun
+from flask_ms365.models import Attachment, Folder, Mailbox, Message, SearchMark, SearchText, SyncRun, make_sqlite_index
 from flask_ms365.models.base import Base
 from flask_ms365.models.insert import insert_rows
 
@@ -43,6 +43,8 @@ def fill(url: str, *, mailboxes: int, messages: int) -> None:
     """Make the tables and write so many mailboxes, with so many messages each; the first is Ana's own."""
     engine = tuned(create_engine(url))
     Base.metadata.create_all(engine)
+    with engine.begin() as connection:
+        make_sqlite_index(connection)
     with Session(engine) as session:
         later = _without_indexes(session)
         for number in range(1, mailboxes + 1):

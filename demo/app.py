@@ -17,6 +17,7 @@ from werkzeug.wrappers import Response
 from demo import accounts, contacts, leads, tickets
 from demo.database import db, tune_sqlite
 from flask_ms365 import MS365
+from flask_ms365.models import make_sqlite_index
 
 ms365 = MS365()
 ms365.on_message(contacts.note_contact)
@@ -72,6 +73,8 @@ def _add_parts(app: Flask) -> None:
     )
     with app.app_context():
         db.create_all()
+        with db.engine.begin() as connection:
+            make_sqlite_index(connection)
 
 
 def _to_own_address(public_base_url: str) -> Response | None:

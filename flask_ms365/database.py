@@ -10,6 +10,7 @@ from sqlalchemy import Engine, event
 
 from flask_ms365.errors import ConfigurationError
 from flask_ms365.models.base import Base
+from flask_ms365.models.search import make_sqlite_index
 
 PRAGMAS = (
     # a message is a few pages, not a chain of overflow pages; it counts only before the first table and before WAL
@@ -56,6 +57,7 @@ def create_tables(app: Flask, db: SQLAlchemy) -> None:
             if is_sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             db.metadata.create_all(connection)
+            make_sqlite_index(connection)
         close_idle(db.engine)
 
 

@@ -109,23 +109,25 @@ _MADE_BY_US = (
 
 
 def make_sqlite_index(connection: Connection) -> None:
-    """Let SQLite index the words, also those that are there; nothing happens elsewhere, or where it was not built so.
+    """Let SQLite index the words, also those that are there. Once it is so, and with other databases, nothing happens.
 
-    A database that ``create_all`` makes has it already. Call it in a migration: autogenerate knows no such tables.
+    Call it after ``create_all``, or in a migration: no metadata knows such tables. A database of our own has it.
     """
-    if connection.dialect.name != "sqlite" or not _has_fts5(connection):
+    if connection.dialect.name != "sqlite" or _is_made(connection) or not _has_fts5(connection):
         return
+    # Python opens no transaction for what follows: a process that is killed would leave half of it
+    connection.exec_driver_sql("DELETE FROM ms365_search_text WHERE 0")
     for statement in _MADE_BY_US:
         connection.exec_driver_sql(statement)
     connection.exec_driver_sql(f"INSERT INTO {FTS} ({FTS}) VALUES ('rebuild')")
 
 
+def _is_made(connection: Connection) -> bool:
+    return connection.exec_driver_sql(f"SELECT 1 FROM sqlite_master WHERE name = '{FTS}'").first() is not None
+
+
 def _has_fts5(connection: Connection) -> bool:
     return connection.exec_driver_sql("SELECT 1 FROM pragma_module_list WHERE name = 'fts5'").first() is not None
-
-
-def _after_create(_table: Any, connection: Connection, **_given: Any) -> None:
-    make_sqlite_index(connection)
 
 
 def _before_drop(_table: Any, connection: Connection, **_given: Any) -> None:
@@ -133,7 +135,6 @@ def _before_drop(_table: Any, connection: Connection, **_given: Any) -> None:
         connection.exec_driver_sql(f"DROP TABLE IF EXISTS {FTS}")
 
 
-event.listen(SearchText.__table__, "after_create", _after_create, propagate=True)
 event.listen(SearchText.__table__, "before_drop", _before_drop, propagate=True)
 
 
