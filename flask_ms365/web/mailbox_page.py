@@ -25,7 +25,7 @@ from flask_ms365.web.found import is_seen, is_theirs
 from flask_ms365.web.mailbox_figures import figures_view
 from flask_ms365.web.mailbox_new import TOO_LATE, sign_in_for
 from flask_ms365.web.mailbox_scope import mailbox_scope
-from flask_ms365.web.mailbox_state import answered_notices, waiting_view
+from flask_ms365.web.mailbox_state import answered_notices, set_aside_view
 from flask_ms365.web.obstacle import settings_link, sign_in_obstacle
 from flask_ms365.web.problem import not_found
 from flask_ms365.web.row_id import row_id
@@ -92,19 +92,22 @@ def _page(mailbox_id: int, notices: Sequence[Notice] = (), checked: Sequence[Ste
     found, account, is_read_twice = row
     status = status_of(state.session, found, settings=snapshot, now=state.clock())
     is_private = not is_theirs(found)
+    # who manages the team's mailboxes need not be one who reads their mail
+    may_read = not is_private and (found.kind != "system" or is_allowed(Permission.READ_MAIL))
     has_connected = [_CONNECTED] if "connected" in request.args else []
     outcomes = outcome_notices(state.current_user_id() or "", done=_CONNECTED)
     return render_template(
         "ms365/mailbox.html",
         form=CsrfForm(),
-        **(waiting_view(status, is_private=is_private) | figures_view(found, status, is_private=is_private)),
+        **figures_view(found, status, is_private=is_private),
+        set_aside=[] if is_private else set_aside_view(status, may_read=may_read),
         **_sign_in_view(found, needs_scope=status.kind == "bad" or bool(has_connected)),
         **_runs_view(mailbox_id),
         days=messages_a_day(state.session, [mailbox_id], days=_DAYS, now=state.clock())[mailbox_id],
         account=account,
         beside=is_read_twice,
         readers=readers_in_words(state.session, state.directory, found, user_id=state.current_user_id()),
-        may_read=is_allowed(Permission.READ_MAIL) and not is_private,
+        may_read=may_read,
         may_manage=is_allowed(Permission.MANAGE_MAILBOXES),
         checked=checked,
         is_process_gone=state.processes.is_gone(found),

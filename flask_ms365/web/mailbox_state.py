@@ -127,21 +127,21 @@ def state_view(
     }
 
 
-def waiting_view(status: MailboxStatus, *, is_private: bool = False) -> dict[str, Any]:
-    """Return what both pages show beside the figures; one statement more where messages are set aside.
+def set_aside_view(status: MailboxStatus, *, may_read: bool = True) -> list[dict[str, Any]]:
+    """Return the messages set aside; one statement where there are any.
 
-    ``is_private``: whose mailbox it is not does not learn what is in it.
+    Who may not read the mailbox learns when they were received, and not what they are about.
     """
-    state = current_state()
-    has_any = (status.set_aside_count or status.skipped_count) and not is_private
+    state, has_any = current_state(), status.set_aside_count or status.skipped_count
     messages = list_set_aside(state.session, status.id) if has_any else []
-    return {"status": status, "set_aside": [_set_aside(message, state.clock()) for message in messages]}
+    return [_set_aside(message, state.clock(), may_read=may_read) for message in messages]
 
 
-def _set_aside(message: SetAside, now: datetime) -> dict[str, Any]:
+def _set_aside(message: SetAside, now: datetime, *, may_read: bool) -> dict[str, Any]:
     return {
         "id": message.id,
-        "subject": message.subject,
+        "is_hidden": not may_read,
+        "subject": message.subject if may_read else None,
         "received_at": message.received_at,
         "reason": reason(message.code),
         "code": message.code,

@@ -22,7 +22,7 @@ from flask_ms365.web.consent import consent_url
 from flask_ms365.web.disconnect import disconnected_notices
 from flask_ms365.web.forms import CsrfForm
 from flask_ms365.web.mailbox_figures import figures_view
-from flask_ms365.web.mailbox_state import answered_notices, waiting_view
+from flask_ms365.web.mailbox_state import answered_notices, set_aside_view
 from flask_ms365.web.obstacle import settings_link, sign_in_obstacle
 from flask_ms365.web.problem import problem
 from flask_ms365.web.redirect_uri import redirect_uri
@@ -116,8 +116,8 @@ def _view(mailbox: Mailbox) -> dict[str, Any]:
     status = status_of(state.session, mailbox, settings=current_snapshot(), now=state.clock())
     read = [reading.folder.name for reading in chosen_readings(list(status.folders))]
     return {
-        **waiting_view(status),
         **figures_view(mailbox, status, is_private=False),
+        "set_aside": set_aside_view(status),
         "read": read[:_NAMED],
         "read_count": len(read),
         "sync_from": None if mailbox.sync_from is None or mailbox.sync_from <= ALL_MAIL else mailbox.sync_from,

@@ -26,7 +26,9 @@ _SENT = {
     "sync_from": "",
     "label": "Walked",
     "owner": "",
-    "process": "",
+    # a dry run, with what it says of each message
+    "process": "Tell",
+    "do": "try",
     "action": "pause",
     "version": "1",
     "all": "y",
