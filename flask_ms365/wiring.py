@@ -226,6 +226,7 @@ def _runner(
             # last: it calls the host's code, which may take its time
             _notices(app, session, host).chore,
         ],
+        after_mail=indexing.chore,
     )
 
 

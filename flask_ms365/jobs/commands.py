@@ -53,6 +53,7 @@ def sync(mailbox: str | None, at_once: int, as_json: bool) -> None:
     with _printing(lambda: under_way(app, state), is_drawn=not as_json and sys.stdout.isatty()) as tell:
         tell_report = (lambda _: None) if as_json else lambda report: tell(_line(report))
         reports = _pass(app, state, ids if is_on else [], at_once=at_once, tell=tell_report)
+        state.runner.follow(reports)
     if as_json:
         click.echo(json.dumps({"is_on": is_on, "mailboxes": [_report_json(report) for report in reports]}))
     elif not ids or not is_on:

@@ -1,4 +1,4 @@
-"""Fill what search looks in: after mail is stored, never with it, and a little at each tick.
+"""Fill what search looks in: after mail is stored, never with it, and a little at each tick, before and after its runs.
 
 Which messages lack their words is a query, so nothing is lost with a worker that is killed. Several may be at it: of
 two that took up the same messages, one writes.

@@ -72,6 +72,8 @@ class Runner:
     tally: Tally
     # what is due with time rather than with mail, given the settings; each returns at once where nothing is
     chores: Sequence[Callable[[Snapshot], None]] = ()
+    # what follows runs that have changed mail
+    after_mail: Callable[[], None] = lambda: None
     is_stopping: Callable[[], bool] = lambda: False
     # mailbox id -> what a run of this process has brought so far
     under_way: dict[int, RunReport] = field(default_factory=dict, init=False, repr=False)
@@ -86,8 +88,14 @@ class Runner:
             _log.error("locked", extra={"event": "locked", "missing_keys": snapshot.missing_keys})
             return TickReport(is_on=True)
         report = Tick(runner=self, poll=self._poll(snapshot), at_once=at_once).run()
+        self.follow(report.runs)
         self._write_idle()
         return report
+
+    def follow(self, runs: Sequence[RunReport]) -> None:
+        """Do what follows mail, once for many runs; nothing where they changed none, or where time is short."""
+        if any(run.changes for run in runs) and not self.is_stopping():
+            self.after_mail()
 
     def let_go(self) -> None:
         """Give back at once every mailbox that this process holds: it has to end, whatever it waits for.

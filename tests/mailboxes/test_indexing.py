@@ -16,6 +16,8 @@ from flask_ms365.mailboxes.deletion import delete_messages
 from flask_ms365.mailboxes.indexing import Indexing
 from flask_ms365.mailboxes.search import search
 from flask_ms365.models import Message, SearchDue, SearchMark, SearchText
+from flask_ms365.sync.report import Result
+from tests.conftest import Clock
 from tests.mailboxes.conftest import disconnect, tick
 from tests.mailboxes.searchable import Searchable, mail
 from tests.sync.conftest import Synced
@@ -34,6 +36,29 @@ def test_a_sync_stores_mail_and_a_tick_lets_it_be_found(synced: Synced) -> None:
     assert found(synced, "bell") == []
     tick(synced.host)
     assert found(synced, "ring twice") == ["The bell rings"]
+
+
+def test_what_a_tick_stores_can_be_found_when_it_ends(synced: Synced) -> None:
+    synced.mailbox.deliver(subject="The bell rings")
+    tick(synced.host)
+    assert found(synced, "bell") == ["The bell rings"]
+
+
+def test_what_a_pass_from_the_command_line_stores_can_be_found_when_it_ends(synced: Synced) -> None:
+    synced.mailbox.deliver(subject="The bell rings")
+    assert synced.host.app.test_cli_runner().invoke(args=["ms365", "sync"]).exit_code == 0
+    assert found(synced, "bell") == ["The bell rings"]
+
+
+def test_a_tick_without_new_mail_looks_for_words_once(synced: Synced, clock: Clock) -> None:
+    tick(synced.host)
+    clock.advance(minutes=6)
+    said: list[str] = []
+    with synced.host.app.app_context():
+        engine = synced.session.get_bind()
+        event.listen(engine, "before_cursor_execute", lambda *given: said.append(given[2]))
+        (run,) = synced.host.ms365.tick().runs
+    assert (run.result, sum("FROM ms365_search_mark" in statement for statement in said)) == (Result.DONE, 1)
 
 
 def test_a_message_that_changed_is_found_by_its_new_words(synced: Synced) -> None:
