@@ -5,8 +5,9 @@ Nobody may read the mail of the team but those who manage it, until somebody let
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, false, or_, select
 
@@ -80,7 +81,11 @@ def _let_in(rights: Rights) -> list[ColumnElement[bool]]:
 
 def readers_of(session: AnySession, mailbox_id: int) -> Readers:
     """Return who was let in to a mailbox of the team; one statement."""
-    rows = session.execute(select(Reader.kind, Reader.subject).where(Reader.mailbox_id == mailbox_id)).all()
+    return readers_in(session.execute(select(Reader.kind, Reader.subject).where(Reader.mailbox_id == mailbox_id)).all())
+
+
+def readers_in(rows: Sequence[Any]) -> Readers:
+    """Return who is named by rows with kind and subject; both may be None."""
     return Readers(
         users=frozenset(row.subject for row in rows if row.kind == "user"),
         roles=frozenset(row.subject for row in rows if row.kind == "role"),
@@ -89,12 +94,20 @@ def readers_of(session: AnySession, mailbox_id: int) -> Readers:
 
 
 def readers_in_words(
-    session: AnySession, directory: HostDirectory, mailbox: Mailbox, *, user_id: str | None = None
+    session: AnySession,
+    directory: HostDirectory,
+    mailbox: Mailbox,
+    *,
+    user_id: str | None = None,
+    readers: Readers | None = None,
 ) -> list[str]:
-    """Return who can read a mailbox, a phrase for each, to be told to ``user_id``; one statement for the team's."""
+    """Return who can read a mailbox, a phrase for each, to be told to ``user_id``.
+
+    One statement for the team's, unless its ``readers`` are known.
+    """
     if mailbox.kind != "system":
         return [Words("Only you") if mailbox.owner_id == user_id else Words("Only the owner")]
-    readers = readers_of(session, mailbox.id)
+    readers = readers or readers_of(session, mailbox.id)
     managers = Words("Those who manage mailboxes")
     if readers.is_everyone:
         return [managers, Words("Everyone who may read mail here")]

@@ -20,7 +20,8 @@ from flask_ms365.mailboxes.access import WAYS, checked_address, profile, refusal
 from flask_ms365.mailboxes.connecting import Connecting
 from flask_ms365.mailboxes.edit import clean_label, refuse_label
 from flask_ms365.mailboxes.grants import SCOPES_OF, end_grant, let_run, store_grant
-from flask_ms365.models import Connection, Mailbox, OAuthFlow, lock_version, write_transaction
+from flask_ms365.mailboxes.readers import Readers, readers_in
+from flask_ms365.models import Connection, Mailbox, OAuthFlow, Reader, lock_version, write_transaction
 from flask_ms365.settings.checks import ANY_TENANT
 from flask_ms365.sync.lease import DISCONNECTED
 from flask_ms365.words import Words
@@ -48,16 +49,19 @@ class SystemMailboxes(Connecting):
         """Return each way in which a mailbox is read, of people and of the team."""
         return set(self.session.scalars(select(Mailbox.access).where(Mailbox.state.not_in(DISCONNECTED)).distinct()))
 
-    def with_account(self, mailbox_id: int) -> tuple[Mailbox, str | None, bool] | None:
-        """Return a mailbox of the team or of a person, the account that signed in for it last, and whether it is read
-        twice: another mailbox here, of a person or the team, has the same address. One statement.
+    def with_people(self, mailbox_id: int) -> tuple[Mailbox, str | None, bool, Readers] | None:
+        """Return a mailbox of the team or of a person, the account that signed in for it last, whether it is read
+        twice, and its readers. One statement.
+
+        Twice: another mailbox here, of a person or the team, has the same address.
         """
         beside = aliased(Mailbox)
         same = func.lower(beside.address) == func.lower(Mailbox.address), beside.id != Mailbox.id
         is_read_twice = select(beside.id).where(*same, beside.state.not_in(DISCONNECTED)).exists()
-        found = select(Mailbox, Connection.upn, is_read_twice).outerjoin(Connection).where(Mailbox.id == mailbox_id)
-        row = self.session.execute(found).one_or_none()
-        return (row[0], row[1], bool(row[2])) if row else None
+        found = select(Mailbox, Connection.upn, is_read_twice, Reader.kind, Reader.subject).outerjoin(Connection)
+        found = found.outerjoin(Reader, Reader.mailbox_id == Mailbox.id).where(Mailbox.id == mailbox_id)
+        rows = self.session.execute(found).all()
+        return (rows[0][0], rows[0][1], bool(rows[0][2]), readers_in(rows)) if rows else None
 
     def add(self, *, address: str, label: str, access: str, actor: str | None) -> int:
         """Add a mailbox and return its id; raise :exc:`MailboxRefused`.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import select, true, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from flask_ms365 import audit, signals
@@ -26,7 +26,8 @@ _log = logging.getLogger(__name__)
 
 _FRESH = {"populate_existing": True}
 _LOOK_BACK = 200  # saves of single settings
-# made once: this goes with every page
+# made once: these go with every page
+_ALL = select(SettingsVersion, Setting).outerjoin(Setting, true())
 _HELD_VERSION = select(SettingsVersion.__table__.c.version).with_for_update(read=True)
 
 
@@ -58,13 +59,14 @@ class Settings:
         return Snapshot(rows, None, deployment=self.deployment, keyring=self._keyring).effective(key)
 
     def read(self) -> Snapshot:
-        """Return all settings at once: two small statements."""
-        version = self._session.scalar(select(SettingsVersion), execution_options=_FRESH)
-        return self._snapshot(version)
+        """Return all settings at once: one small statement. Whoever writes one makes sure that there is a version."""
+        rows = self._session.execute(_ALL, execution_options=_FRESH).all()
+        version = rows[0][0] if rows else None
+        return self._snapshot(version, [setting for _, setting in rows if setting is not None])
 
     def read_values(self) -> Snapshot:
         """Return all settings without their version, for those who only look: one small statement."""
-        return self._snapshot(None)
+        return self._snapshot(None, self._session.scalars(select(Setting), execution_options=_FRESH))
 
     def candidate(self, changes: Changes) -> Snapshot:
         """Return the settings as a save would leave them; raise :exc:`InvalidSettings` with a problem for each key."""
@@ -157,8 +159,7 @@ class Settings:
         refuse_if_locked(row.key_canaries, self._keyring)
         return row
 
-    def _snapshot(self, version: SettingsVersion | None) -> Snapshot:
-        rows = self._session.scalars(select(Setting), execution_options=_FRESH)
+    def _snapshot(self, version: SettingsVersion | None, rows: Iterable[Setting]) -> Snapshot:
         by_key = {row.key: row for row in rows}
         return Snapshot(by_key, version, deployment=self.deployment, keyring=self._keyring)
 

@@ -86,10 +86,10 @@ def _connect_application(found: Mailbox, user_id: str | None) -> ResponseReturnV
 
 def _page(mailbox_id: int, notices: Sequence[Notice] = (), checked: Sequence[StepResult] = ()) -> ResponseReturnValue:
     state, snapshot = current_state(), current_snapshot()
-    row = state.mailboxes.with_account(mailbox_id)
+    row = state.mailboxes.with_people(mailbox_id)
     if row is None or not is_seen(row[0]):
         return not_found()
-    found, account, is_read_twice = row
+    found, account, is_read_twice, readers = row
     status = status_of(state.session, found, settings=snapshot, now=state.clock())
     is_private = not is_theirs(found)
     # who manages the team's mailboxes need not be one who reads their mail
@@ -106,7 +106,9 @@ def _page(mailbox_id: int, notices: Sequence[Notice] = (), checked: Sequence[Ste
         days=messages_a_day(state.session, [mailbox_id], days=_DAYS, now=state.clock())[mailbox_id],
         account=account,
         beside=is_read_twice,
-        readers=readers_in_words(state.session, state.directory, found, user_id=state.current_user_id()),
+        readers=readers_in_words(
+            state.session, state.directory, found, user_id=state.current_user_id(), readers=readers
+        ),
         may_read=may_read,
         may_manage=is_allowed(Permission.MANAGE_MAILBOXES),
         checked=checked,

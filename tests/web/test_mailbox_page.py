@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flask_ms365.models import AuditEvent, Mailbox, SetAside, SyncRun
+from flask_ms365.models import AuditEvent, Mailbox, Reader, SetAside, SyncRun
 from flask_ms365.simulator import Simulator
 from tests.conftest import Clock, Host
 from tests.mailboxes.waiting import ADDRESS, Waiting, waiting_mailbox
@@ -251,6 +251,22 @@ def test_the_owner_sees_the_page_without_managing_any(configured: Host, clock: C
 def test_the_page_takes_few_statements(configured: Host, clock: Clock, columns: dict[str, Any]) -> None:
     waiting = waiting_mailbox(configured, clock, **columns)
     waiting.folder("Inbox", stored=2)
+    run(waiting)
+    ran = statements(configured, path_of(waiting))
+    assert (len(ran) <= MOST, ran) == (True, ran)
+
+
+@pytest.mark.parametrize(
+    "columns", [{}, {"access": "application"}, {"kind": "user", "owner_id": "ana"}, {"access": "sign_in"}]
+)
+def test_so_does_that_of_one_in_trouble_with_messages_set_aside(
+    configured: Host, clock: Clock, columns: dict[str, Any]
+) -> None:
+    failing = {"fail_count": 3, "last_result": "failed", "last_error": "No.", "failing_since": clock()}
+    waiting = waiting_mailbox(configured, clock, **failing, **columns)
+    waiting.set_aside(waiting.folder("Inbox", stored=2))
+    for user_id in ("ben", "kim"):
+        waiting._add(Reader(mailbox_id=waiting.mailbox_id, kind="user", subject=user_id))
     run(waiting)
     ran = statements(configured, path_of(waiting))
     assert (len(ran) <= MOST, ran) == (True, ran)
