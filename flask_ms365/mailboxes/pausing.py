@@ -54,12 +54,15 @@ def resume(session: AnySession, mailbox_id: int, *, now: datetime, actor: str | 
     return True
 
 
-def sync_now(session: AnySession, mailbox_id: int, *, now: datetime) -> bool:
+def sync_now(session: AnySession, mailbox_id: int, *, now: datetime, actor: str | None) -> bool:
     """Let the next tick read a mailbox; return False where it waits: for a person, or after a failure."""
     with write_transaction(session):
         hurry(session, mailbox_id, now)
-        runs = select(Mailbox.id).where(Mailbox.id == mailbox_id, Mailbox.state.in_(RUNNABLE), Mailbox.fail_count == 0)
-        return session.scalar(runs) is not None
+        runs = select(Mailbox).where(Mailbox.id == mailbox_id, Mailbox.state.in_(RUNNABLE), Mailbox.fail_count == 0)
+        mailbox = session.scalar(runs)
+        if mailbox is not None:
+            record(session, "mailbox.sync_asked", mailbox, at=now, actor=actor)
+    return mailbox is not None
 
 
 def locked(session: AnySession, mailbox_id: int) -> Mailbox | None:

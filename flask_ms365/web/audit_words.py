@@ -34,6 +34,7 @@ _SENTENCES: dict[str, Words] = {
     "mailbox.process_options_changed": Words("%(target)s: other options for the process %(process)s"),
     "mailbox.paused": Words("%(target)s paused"),
     "mailbox.resumed": Words("%(target)s resumed"),
+    "mailbox.sync_asked": Words("%(target)s: to be read now"),
     "mailbox.restarted": Words("%(target)s: to be read again from the start"),
     "mailbox.folders_chosen": Words("%(target)s: other folders chosen"),
     "mailbox.sync_from_chosen": Words("%(target)s: another day chosen from which on mail is read"),

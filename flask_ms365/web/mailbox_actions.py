@@ -20,7 +20,7 @@ def mailbox_sync(mailbox_id: int) -> ResponseReturnValue:
     """Read a mailbox now, unless it waits for a person or after a failure."""
 
     def answer(state: State, mailbox: Mailbox) -> bool:
-        return sync_now(state.session, mailbox.id, now=state.clock())
+        return sync_now(state.session, mailbox.id, now=state.clock(), actor=state.current_user_id())
 
     return pressed(mailbox_id, answer, done="hurried", otherwise="waits", find=seen)
 

@@ -41,7 +41,7 @@ def _resume(state: State, mailbox_id: int) -> bool:
 
 
 def _sync(state: State, mailbox_id: int) -> bool:
-    return sync_now(state.session, mailbox_id, now=state.clock())
+    return sync_now(state.session, mailbox_id, now=state.clock(), actor=state.current_user_id())
 
 
 _ACTIONS = {

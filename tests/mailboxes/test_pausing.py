@@ -23,10 +23,9 @@ from tests.sync.conftest import Synced
 
 def do(synced: Synced, action: Any, **given: Any) -> bool:
     """Pause, resume or hurry the mailbox as Ana."""
-    actor = {} if action is sync_now else {"actor": "ana"}
     with synced.host.app.app_context():
         state = synced.host.app.extensions["ms365.state"]
-        return bool(action(synced.session, mailbox_id(synced.host), now=state.clock(), **actor, **given))
+        return bool(action(synced.session, mailbox_id(synced.host), now=state.clock(), actor="ana", **given))
 
 
 def is_due(synced: Synced) -> bool:

@@ -41,12 +41,16 @@ def test_sync_now_lets_the_next_tick_take_it_and_wakes_the_worker(
     monkeypatch.setattr(waiting.host.app.extensions["ms365.state"], "hook", _Woken(woken))
     assert "It is read as soon as a worker is free" in press(waiting, "sync")
     assert (waiting.is_due, woken) == (True, [waiting.mailbox_id])
+    assert waiting.actions == [("mailbox.sync_asked", "ana", ADDRESS)]
+    audit = main(waiting.host.visitor().get("/ms365/audit").text)
+    assert f"{ADDRESS}: to be read now" in audit
 
 
 @pytest.mark.parametrize("columns", [{"fail_count": 1}, {"state": "paused"}, {"state": "sign_in_needed"}])
 def test_what_waits_is_not_hurried_and_the_page_says_so(waiting: Waiting, columns: dict[str, Any]) -> None:
     waiting.change(**columns)
     assert "It is not read now" in press(waiting, "sync")
+    assert waiting.actions == []
     assert columns.items() <= vars(waiting.row()).items()
 
 

@@ -71,6 +71,8 @@ def test_those_that_can_be_are_read_now(configured: Host, clock: Clock) -> None:
     with configured.app.app_context():
         session = configured.app.extensions["ms365.state"].session
         assert session.get_one(Mailbox, ids[0]).next_due_at <= clock()
+        address = session.get_one(Mailbox, ids[0]).address
+    assert actions(configured) == [("mailbox.sync_asked", "ana", address)]
 
 
 def test_a_person_s_mailbox_can_be_paused_by_whoever_manages_mailboxes(configured: Host, clock: Clock) -> None:
