@@ -28,6 +28,7 @@ from flask_ms365.web.mailbox_scope import mailbox_scope
 from flask_ms365.web.mailbox_state import answered_notices, set_aside_view
 from flask_ms365.web.obstacle import settings_link, sign_in_obstacle
 from flask_ms365.web.problem import not_found
+from flask_ms365.web.redirect_uri import path_of, public_base_url
 from flask_ms365.web.row_id import row_id
 from flask_ms365.web.run_words import run_view
 from flask_ms365.web.snapshot import current_snapshot
@@ -103,6 +104,7 @@ def _page(mailbox_id: int, notices: Sequence[Notice] = (), checked: Sequence[Ste
         set_aside=[] if is_private else set_aside_view(status, may_read=may_read),
         **_sign_in_view(found, needs_scope=status.kind == "bad" or bool(has_connected)),
         **_runs_view(mailbox_id),
+        please=_please_sign_in(found) if is_private else [],
         days=messages_a_day(state.session, [mailbox_id], days=_DAYS, now=state.clock())[mailbox_id],
         account=account,
         beside=is_read_twice,
@@ -130,6 +132,17 @@ def _sign_in_view(found: Mailbox, *, needs_scope: bool) -> dict[str, Any]:
         "obstacle_link": settings_link() if obstacle else None,
         "scope": mailbox_scope(state.mailboxes.application_addresses()) if needs_none and needs_scope else None,
     }
+
+
+def _please_sign_in(found: Mailbox) -> list[str]:
+    """Return, line by line, what to forward to a person whose mailbox waits for their sign-in; nothing elsewhere."""
+    if found.kind != "user" or found.state != "sign_in_needed":
+        return []
+    return [
+        Words("Your mailbox %(address)s needs you to sign in again.", address=found.address),
+        Words("Please open this page and press Sign in again:"),
+        public_base_url(current_snapshot()) + path_of(".my_email"),
+    ]
 
 
 def _runs_view(mailbox_id: int) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def redirect_uri(snapshot: Snapshot) -> RedirectURI:
     """Return the redirect URI as configured, as confirmed by an admin, or as a guess from this request."""
     fixed = current_app.config["MS365_PUBLIC_BASE_URL"]
     here = present_base_url()
-    base = str(fixed or snapshot.confirmed_base_url or here)
+    base = public_base_url(snapshot)
     if fixed:
         source = Words("set by MS365_PUBLIC_BASE_URL")
     elif snapshot.confirmed_base_url:
@@ -43,7 +43,7 @@ def redirect_uri(snapshot: Snapshot) -> RedirectURI:
     else:
         source = Words("a guess from this request")
     needs_confirmation = not fixed and snapshot.confirmed_base_url is None
-    value = base + _callback_path()
+    value = base + path_of(".oauth_callback")
     return RedirectURI(
         value=value,
         source=source,
@@ -53,14 +53,19 @@ def redirect_uri(snapshot: Snapshot) -> RedirectURI:
     )
 
 
+def public_base_url(snapshot: Snapshot) -> str:
+    """Return the address that people use: as configured, as confirmed by an admin, or as a guess from this request."""
+    return str(current_app.config["MS365_PUBLIC_BASE_URL"] or snapshot.confirmed_base_url or present_base_url())
+
+
 def present_base_url() -> str:
     """Return the address under which this page was opened."""
     return request.url_root.rstrip("/")
 
 
-def _callback_path() -> str:
-    """Return the callback's path below the app's root, also when mounted inside a host's blueprint."""
-    return url_for(".oauth_callback").removeprefix(request.script_root)
+def path_of(endpoint: str) -> str:
+    """Return the path of a page of ours below the app's root, also when mounted inside a host's blueprint."""
+    return url_for(endpoint).removeprefix(request.script_root)
 
 
 def _differences(base: str, here: str) -> Iterator[Words]:

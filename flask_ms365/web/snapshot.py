@@ -19,13 +19,6 @@ def current_snapshot() -> Snapshot:
     return snapshot
 
 
-def glance() -> Snapshot:
-    """Return the same at the price of one statement, for a request that neither saves nor asks Microsoft."""
-    if "ms365_snapshot" not in g:
-        g.ms365_snapshot = current_state().settings.read_values()
-    return current_snapshot()
-
-
 def fresh_snapshot() -> Snapshot:
     """Return the settings as they are now: somebody, maybe this request, has changed them."""
     g.pop("ms365_snapshot", None)

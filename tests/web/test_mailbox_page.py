@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from flask_ms365.simulator import Simulator
 from tests.conftest import Clock, Host
 from tests.mailboxes.waiting import ADDRESS, Waiting, waiting_mailbox
 from tests.team import LIST
+from tests.visitor import BASE_URL
 from tests.web.conftest import main
 from tests.web.test_mailboxes_list import link, on, receive, statements
 
@@ -111,7 +113,7 @@ def test_a_folder_that_is_gone_is_told_only_while_it_holds_mail(waiting: Waiting
 def test_the_days_are_drawn_and_told_as_a_table(waiting: Waiting, clock: Clock) -> None:
     receive(waiting, 3)
     page = waiting.host.visitor().get(path_of(waiting)).text
-    assert (page.count("<rect "), "3 messages in 30 days, 3 on the busiest day" in main(page)) == (30, True)
+    assert (page.count("<rect "), "Messages in 30 days: 3, on the busiest day 3" in main(page)) == (30, True)
     assert re.search(rf"Day {clock().day} \w+ {clock().year} Messages 3", main(page))
 
 
@@ -219,6 +221,26 @@ def test_of_what_is_in_it_they_learn_nothing(of_ben: Waiting) -> None:
     assert [words for words in ("Divorce", "lawyer") if words in page] == []
     assert "A folder of their own" in page
     assert [verb for verb in ("retry", "skip", "believe", "folders", "restart", "edit") if f"/{verb}" in page] == []
+
+
+def test_they_are_given_a_message_for_its_owner_where_a_sign_in_is_needed(of_ben: Waiting) -> None:
+    assert "Ask ben to sign in" not in shown(of_ben)
+    of_ben.change(state="sign_in_needed")
+    page = of_ben.host.visitor().get(path_of(of_ben)).text
+    assert "Ask ben to sign in Nobody else can. Send them this message." in main(page)
+    assert html.unescape(re.findall(r'(?s)id="ms365-please"[^>]*>(.*?)</pre>', page)[0]).splitlines() == [
+        "Your mailbox ben@contoso.example needs you to sign in again.",
+        "Please open this page and press Sign in again:",
+        f"{BASE_URL}/ms365/my-email",
+    ]
+
+
+@pytest.mark.parametrize("columns", [{}, {"kind": "user", "owner_id": "ana"}])
+def test_a_mailbox_of_the_team_or_one_s_own_asks_nobody_else(
+    configured: Host, clock: Clock, columns: dict[str, Any]
+) -> None:
+    waiting = waiting_mailbox(configured, clock, state="sign_in_needed", **columns)
+    assert "ms365-please" not in waiting.host.visitor().get(path_of(waiting)).text
 
 
 def test_they_may_pause_and_resume_it(of_ben: Waiting) -> None:
