@@ -16,7 +16,7 @@ from sqlalchemy.dialects import mysql, postgresql
 
 from flask_ms365.mailboxes.tokens import Term
 from flask_ms365.models.base import AnySession
-from flask_ms365.models.search import FTS, SearchText
+from flask_ms365.models.search import FTS, SearchText, has_sqlite_index
 
 _FTS = table(FTS, column("rowid"), column(FTS))
 
@@ -129,8 +129,7 @@ def fulltext_of(session: AnySession) -> Fulltext:
         return PostgreSQL()
     if connection.dialect.name != "sqlite":
         return MySQL()
-    is_made = connection.exec_driver_sql(f"SELECT 1 FROM sqlite_master WHERE name = '{FTS}'").first() is not None
-    return SQLite() if is_made else Unindexed()
+    return SQLite() if has_sqlite_index(connection) else Unindexed()
 
 
 def _quoted(word: str) -> str:

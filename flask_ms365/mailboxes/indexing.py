@@ -195,8 +195,8 @@ def _row(fulltext: Fulltext, message: Row[Any]) -> dict[str, Any]:
     }
 
 
-def is_behind(session: AnySession) -> bool:
-    """Tell whether some mail that is stored is not searched yet; one statement."""
+def is_behind() -> ColumnElement[bool]:
+    """Return the condition that some mail that is stored is not searched yet."""
     last = select(func.coalesce(func.max(Message.id), 0)).scalar_subquery()
     upto = select(func.coalesce(func.max(SearchMark.upto), 0)).scalar_subquery()
-    return bool(session.scalar(select(or_(last > upto, exists().select_from(SearchDue)))))
+    return or_(last > upto, exists().select_from(SearchDue))

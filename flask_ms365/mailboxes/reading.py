@@ -76,6 +76,12 @@ def folders_with_mail(session: AnySession, mailbox_ids: Sequence[int]) -> Sequen
     return session.execute(found.order_by(Folder.name, Folder.id)).all()
 
 
+def folders_of(session: AnySession, folder_ids: Sequence[int]) -> Sequence[Any]:
+    """Return id and name of these folders, and id and address of their mailboxes."""
+    found = select(Folder.id, Folder.name, Folder.mailbox_id, Mailbox.address).join(Mailbox)
+    return session.execute(found.where(Folder.id.in_(folder_ids))).all()
+
+
 def count_messages(session: AnySession, folder_ids: Sequence[int]) -> MailCount:
     """Return how many messages these folders hold; one statement.
 

@@ -47,25 +47,25 @@ def search(
     """Return messages with all the words of ``text``: older than the message ``before``, or the newest.
 
     ``readable`` is the condition on :class:`Mailbox` that its mail may be read by whoever asks. Any text is a
-    question; one without a word finds nothing. Two statements for a mailbox, three or four for all; one more where
-    ``before`` is given, and one on SQLite.
+    question; one without a word finds nothing. Two statements for a mailbox, three or four for all.
     """
     terms, mailboxes = terms_of(text), _mailboxes(readable, mailbox_id, folder_id)
     # whether that one may be read is asked with its messages
     named = [mailbox_id] if mailbox_id is not None else session.scalars(mailboxes.limit(_MOST_NAMED + 1)).all()
     if not terms or not named:
         return Found(messages=[], has_older=False, is_behind=False)
+    start, behind = _standing(session, before)
     question = _Question(
         fulltext=fulltext_of(session),
         terms=terms,
         named=named if len(named) <= _MOST_NAMED else (),
         mailboxes=mailboxes,
         folder_id=folder_id,
-        start=_start(session, before),
+        start=start,
     )
     hits = _hits(session, question)
     messages = [message for message in hits[:PAGE] if message is not None]
-    return Found(messages=messages, has_older=len(hits) > PAGE and bool(messages), is_behind=is_behind(session))
+    return Found(messages=messages, has_older=len(hits) > PAGE and bool(messages), is_behind=behind)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,11 +103,11 @@ def _mailboxes(readable: ColumnElement[bool], mailbox_id: int | None, folder_id:
     return asked
 
 
-def _start(session: AnySession, before: int | None) -> tuple[Any, int] | None:
-    row = (
-        session.execute(select(Message.received_at, Message.id).where(Message.id == before)).first() if before else None
-    )
-    return (row.received_at or UNDATED, row.id) if row else None
+def _standing(session: AnySession, before: int | None) -> tuple[tuple[Any, int] | None, bool]:
+    """Return the place of the message ``before``, None where there is none, and whether the index is behind."""
+    place = [select(part).where(Message.id == before).scalar_subquery() for part in (Message.received_at, Message.id)]
+    received_at, message_id, behind = tuple(session.execute(select(*place, is_behind())).one())
+    return None if message_id is None else (received_at or UNDATED, message_id), bool(behind)
 
 
 def _hits(session: AnySession, question: _Question) -> Sequence[Message | None]:

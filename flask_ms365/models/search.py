@@ -113,7 +113,7 @@ def make_sqlite_index(connection: Connection) -> None:
 
     Call it after ``create_all``, or in a migration: no metadata knows such tables. A database of our own has it.
     """
-    if connection.dialect.name != "sqlite" or _is_made(connection) or not _has_fts5(connection):
+    if connection.dialect.name != "sqlite" or has_sqlite_index(connection) or not _has_fts5(connection):
         return
     # Python opens no transaction for what follows: a process that is killed would leave half of it
     connection.exec_driver_sql("DELETE FROM ms365_search_text WHERE 0")
@@ -122,8 +122,14 @@ def make_sqlite_index(connection: Connection) -> None:
     connection.exec_driver_sql(f"INSERT INTO {FTS} ({FTS}) VALUES ('rebuild')")
 
 
-def _is_made(connection: Connection) -> bool:
-    return connection.exec_driver_sql(f"SELECT 1 FROM sqlite_master WHERE name = '{FTS}'").first() is not None
+def has_sqlite_index(connection: Connection) -> bool:
+    """Tell whether this SQLite has the index; each connection asks until it has."""
+    if FTS not in connection.info:
+        found = connection.exec_driver_sql(f"SELECT 1 FROM sqlite_master WHERE name = '{FTS}'").first()
+        if found is None:
+            return False
+        connection.info[FTS] = True
+    return True
 
 
 def _has_fts5(connection: Connection) -> bool:

@@ -1,4 +1,7 @@
-"""Whose mail a list shows: one mailbox at a time, or all where they are few; one's own unless another is chosen."""
+"""Whose mail a list shows: one mailbox at a time, or all where they are few; one's own unless another is chosen.
+
+A search may go through all, however many they are.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,17 @@ _LONGEST_ADDRESS = 320
 
 @dataclass(frozen=True, kw_only=True)
 class MailScope:
-    """The mailboxes whose mail is listed, rows of id, address and label, among those that the visitor may read."""
+    """The mailboxes whose mail is listed, rows of id, address and label, among those that the visitor may read.
+
+    Where ``is_all``, all of them are searched, and none is named in ``chosen``: they are too many.
+    """
 
     chosen: Sequence[Any]
     # what can be chosen; where ``is_typed``, too many to offer, it is what fits ``address``
     choices: Sequence[Any]
     is_typed: bool = False
     address: str = ""
+    is_all: bool = False
 
     @property
     def ids(self) -> list[int]:
@@ -36,30 +43,42 @@ class MailScope:
     @property
     def current(self) -> int | str | None:
         """What the address of the list says: an id, :data:`ALL`, or None where nothing is chosen."""
-        if len(self.chosen) > 1:
+        if self.is_all or len(self.chosen) > 1:
             return ALL
         return self.chosen[0].id if self.chosen else None
 
     @property
     def has_all(self) -> bool:
-        return not self.is_typed and 1 < len(self.choices) <= _FEW
+        return not self.is_typed and (self.is_all or 1 < len(self.choices) <= _FEW)
+
+    @property
+    def is_part(self) -> bool:
+        """Tell whether there are mailboxes that are not shown."""
+        return self.current != ALL and (self.is_typed or len(self.choices) > 1)
 
 
-def mail_scope() -> MailScope | None:
+def mail_scope(*, is_search: bool) -> MailScope | None:
     """Return whose mail the request asks for; None where it names a mailbox that the visitor may not read."""
     session, rights = current_state().session, visitor_rights()
     wanted, address = request.args.get("mailbox", type=row_id), request.args.get("address", "").strip()
     found = mailbox_choices(session, rights, wanted=wanted)
     if wanted is not None and wanted not in [mailbox.id for mailbox in found[:1]]:
         return None
-    chosen = found[:1]
-    if len(found) <= CHOICES:
-        scope = MailScope(chosen=chosen, choices=sorted(found, key=lambda mailbox: mailbox.address))
-        is_all = request.args.get("mailbox") == ALL and scope.has_all
-        return replace(scope, chosen=found) if is_all else scope
-    if wanted is None and address:
+    if len(found) > CHOICES and wanted is None and address:
         return _typed(mailbox_choices(session, rights, containing=address[:_LONGEST_ADDRESS]), address)
-    return MailScope(chosen=chosen, choices=[], is_typed=True, address=chosen[0].address)
+    scope = _scope(found)
+    if request.args.get("mailbox") != ALL:
+        return scope
+    if scope.has_all:
+        return replace(scope, chosen=found)
+    return replace(scope, chosen=[], address="", is_all=True) if is_search and len(found) > 1 else scope
+
+
+def _scope(found: Sequence[Any]) -> MailScope:
+    """Return the first mailbox, among all that may be read."""
+    if len(found) > CHOICES:
+        return MailScope(chosen=found[:1], choices=[], is_typed=True, address=found[0].address)
+    return MailScope(chosen=found[:1], choices=sorted(found, key=lambda mailbox: mailbox.address))
 
 
 def _typed(fitting: Sequence[Any], address: str) -> MailScope:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -34,16 +34,16 @@ def messages() -> ResponseReturnValue:
     """List messages, newest first; with ``?conversation=`` those of one conversation, to be read there."""
     if (message_id := request.args.get("conversation", type=row_id)) is not None:
         return conversation(message_id)
-    scope = mail_scope()
+    text = request.args.get("q", "").strip()[:_LONGEST_SEARCH]
+    scope = mail_scope(is_search=bool(text))
     if scope is None:
         return not_found()
-    folders = reading.folders_with_mail(current_state().session, scope.ids)
+    folders = reading.folders_with_mail(current_state().session, scope.ids) if scope.ids else []
     wanted = request.args.get("folder", type=row_id)
     # that of another mailbox stays behind in the form when the mailbox is changed
     folder_id = next((folder.id for folder in folders if folder.id == wanted), None)
-    text = request.args.get("q", "").strip()[:_LONGEST_SEARCH]
     chosen: dict[str, Any] = {"mailbox": scope.current, "folder": folder_id, "q": text or None}
-    if text:
+    if text and scope.current:
         shown = _found(scope, folder_id, text, chosen)
     else:
         page = _page([folder.id for folder in folders if folder_id in (None, folder.id)])
@@ -105,9 +105,12 @@ def _total(count: MailCount) -> Words:
     return Words("Messages: %(count)s", count=number(count.total))
 
 
-def _rows(messages: Iterable[Message], folders: Sequence[Any], scope: MailScope) -> list[dict[str, Any]]:
-    names = {folder.id: folder.name for folder in folders}
+def _rows(messages: Sequence[Message], folders: Sequence[Any], scope: MailScope) -> list[dict[str, Any]]:
     addresses = {mailbox.id: mailbox.address for mailbox in scope.chosen} if len(scope.chosen) > 1 else {}
+    if scope.is_all:
+        folders = reading.folders_of(current_state().session, [message.folder_id for message in messages])
+        addresses = {folder.mailbox_id: folder.address for folder in folders}
+    names = {folder.id: folder.name for folder in folders}
     return [
         {
             "id": message.id,

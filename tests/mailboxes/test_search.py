@@ -254,10 +254,12 @@ def test_a_search_takes_few_statements(many: Searchable) -> None:
 
 
 def drop_index(mail: Searchable) -> None:
-    """Leave an SQLite as ``create_all`` makes it."""
+    """Leave an SQLite as ``create_all`` makes it, to new connections."""
     for name in ("insert", "delete"):
         mail.session.execute(text(f"DROP TRIGGER {FTS}_{name}"))
     mail.session.execute(text(f"DROP TABLE {FTS}"))
+    mail.session.commit()
+    mail.session.get_bind().dispose()
 
 
 def test_an_sqlite_without_the_index_looks_through_every_message(letters: Searchable) -> None:

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from flask_ms365.mailboxes.indexing import Indexing
 from flask_ms365.models import Message
 from tests.conftest import Host
+from tests.identity.conftest import session_of
 from tests.visitor import Visitor
 from tests.web.conftest import AddMessage, main
 
@@ -197,6 +199,48 @@ def test_more_than_ten_mailboxes_are_read_one_by_one(visitor: Visitor, add_messa
     assert (options(page, "mailbox")[:2], subjects(page)) == (["desk00@contoso.com", "desk01@contoso.com"], ["Desk 0"])
 
 
+def index(host: Host) -> None:
+    with host.app.app_context():
+        Indexing(session=session_of(host), clock=lambda: NOON).chore()
+
+
+@pytest.mark.parametrize("count", [11, 51])
+def test_all_mailboxes_are_searched_however_many(
+    host: Host, visitor: Visitor, add_message: AddMessage, count: int
+) -> None:
+    add_team(add_message, count)
+    add_message(owner_id="ben", subject="Desk of Ben")
+    index(host)
+    page = visitor.get(f"{MESSAGES}?q=desk").text
+    assert subjects(page) == ["Desk 0"]
+    everywhere = html.unescape(re.findall(r'href="([^"]*)">Search in all mailboxes', page)[0])
+    pages = [visitor.get(everywhere).text]
+    while following := link(pages[-1], "next"):
+        pages.append(visitor.get(following).text)
+    assert sorted(chain(*map(subjects, pages))) == sorted(f"Desk {number}" for number in range(count))
+    assert ("Inbox" in main(pages[0]), "desk05@contoso.com" in main(pages[0])) == (True, True)
+    assert "Search in all mailboxes" not in pages[0]
+
+
+@pytest.mark.parametrize("count", [11, 51])
+def test_a_search_in_all_mailboxes_is_gone_on_with_by_its_form(
+    host: Host, visitor: Visitor, add_message: AddMessage, count: int
+) -> None:
+    add_team(add_message, count)
+    index(host)
+    page = visitor.get(f"{MESSAGES}?mailbox=all&q=nothing").text
+    assert re.search(r'<option value="all" selected>|type="hidden" name="mailbox" value="all"', page)
+    assert subjects(visitor.get(f"{MESSAGES}?mailbox=all&address=&q=desk+7").text) == ["Desk 7"]
+    assert subjects(visitor.get(f"{MESSAGES}?mailbox=all&address=&q=").text) == ["Desk 0"]
+
+
+def test_a_search_in_all_mailboxes_takes_few_statements(host: Host, visitor: Visitor, add_message: AddMessage) -> None:
+    add_team(add_message, 51)
+    index(host)
+    address = f"{MESSAGES}?mailbox=all&q=desk"
+    assert len(statements_of(host, visitor, link(visitor.get(address).text, "next"))) <= MOST
+
+
 def test_a_thousand_mailboxes_are_not_offered_but_found(visitor: Visitor, add_message: AddMessage) -> None:
     add_team(add_message, 51)
     page = visitor.get(MESSAGES).text
@@ -266,3 +310,16 @@ def test_a_mailbox_of_many_folders_takes_few_statements(host: Host, visitor: Vis
     assert list(chain(*pages)) == [str(number) for number in range(120)]
     assert walk(visitor, last_page(visitor), "prev")[-1] == pages[0]
     assert len(statements_of(host, visitor, link(visitor.get(MESSAGES).text, "next"))) <= MOST
+
+
+@pytest.mark.parametrize("query", ["mailbox={mailbox}&q=Hello", "mailbox={mailbox}&q=Hello&before={id}"])
+def test_a_search_in_one_mailbox_takes_few_statements(
+    host: Host, visitor: Visitor, add_message: AddMessage, query: str
+) -> None:
+    ids = [add_message(subject="Hello") for _ in range(2)]
+    with host.app.app_context():
+        mailbox_id = host.app.extensions["sqlalchemy"].session.get(Message, ids[0]).mailbox_id
+    address = f"{MESSAGES}?{query.format(mailbox=mailbox_id, id=ids[1])}"
+    visitor.get(address)  # the first request of an app asks a few things once
+    statements = statements_of(host, visitor, address)
+    assert (len(statements) <= MOST, statements) == (True, statements)
