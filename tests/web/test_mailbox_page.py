@@ -279,7 +279,8 @@ def test_the_page_takes_few_statements(configured: Host, clock: Clock, columns: 
 
 
 @pytest.mark.parametrize(
-    "columns", [{}, {"access": "application"}, {"kind": "user", "owner_id": "ana"}, {"access": "sign_in"}]
+    "columns",
+    [{}, {"access": "application", "owner_id": "ana"}, {"kind": "user", "owner_id": "ana"}, {"access": "sign_in"}],
 )
 def test_so_does_that_of_one_in_trouble_with_messages_set_aside(
     configured: Host, clock: Clock, columns: dict[str, Any]
