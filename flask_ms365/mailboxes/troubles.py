@@ -39,7 +39,7 @@ _WORDS = {
 CHECK = Words("Run the connection check: it says what to do.")
 _STEPS = {
     SIGN_IN_NEEDED: Words("Sign in again on the page of the mailbox."),
-    NOT_DELETED: Words("Let go of the mail in those records. It is tried again by itself."),
+    NOT_DELETED: Words("Remove the references to this mail from those records. It is tried again by itself."),
     DOUBT: Words("Say on the page of the mailbox whether its mail is gone."),
 }
 _OVER = Words("It is over: %(address)s needs nobody any more.")

@@ -37,7 +37,7 @@ _SENTENCES: dict[str, Words] = {
     "mailbox.sync_asked": Words("%(target)s: to be read now"),
     "mailbox.restarted": Words("%(target)s: to be read again from the start"),
     "mailbox.folders_chosen": Words("%(target)s: other folders chosen"),
-    "mailbox.sync_from_chosen": Words("%(target)s: another day chosen from which on mail is read"),
+    "mailbox.sync_from_chosen": Words("%(target)s: another day chosen since when mail is read"),
     "mailbox.folder_mail_deleted": Words("%(target)s: mail of the folder %(folder)s deleted"),
     "sign_in.refused": Words("%(target)s may not sign in to this app, and was refused"),
     "mailbox.message_skipped": Words("%(target)s: a message that could not be read is skipped"),

@@ -23,7 +23,7 @@ from flask_ms365.words import Words, counted
 
 _TITLE = Words("This cannot be opened")
 _GONE = Words("Microsoft does not have it any more, or not for this account.")
-_IN_OUTLOOK = Words("It may still be open to you in Outlook.")
+_IN_OUTLOOK = Words("You may still be able to open it in Outlook.")
 _A_MINUTE = 60
 
 

@@ -25,7 +25,7 @@ from flask_ms365.words import Words
 
 # what the page is told by its address once something was done
 _DONE = {
-    "saved": Notice(kind="ok", title=Words("Saved"), text=Words("It holds from now on, beginning with the next sync.")),
+    "saved": Notice(kind="ok", title=Words("Saved"), text=Words("It applies from the next sync on.")),
     "unchanged": Notice(kind="info", title=Words("Nothing has changed")),
     "deleted": Notice(
         kind="ok",

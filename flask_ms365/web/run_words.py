@@ -9,8 +9,8 @@ from flask_ms365.words import Words, counted
 
 _WORDS: dict[str, tuple[Words, str]] = {
     Result.DONE: (Words("Done"), "ok"),
-    Result.UNDER_WAY: (Words("To be continued"), "info"),
-    Result.THROTTLED: (Words("Microsoft asked to wait"), "warn"),
+    Result.UNDER_WAY: (Words("Goes on with the next run"), "info"),
+    Result.THROTTLED: (Words("Microsoft asked us to wait"), "warn"),
     Result.UNAVAILABLE: (Words("Microsoft could not be reached"), "warn"),
     Result.SIGN_IN_NEEDED: (Words("Sign-in needed"), "bad"),
     Result.APP_REFUSED: (Words("Microsoft refused the app"), "bad"),

@@ -123,7 +123,7 @@ def test_runs_are_listed_with_what_they_did(waiting: Waiting) -> None:
     page = shown(waiting)
     said = "Took 5 seconds New 1,234 Changed 2 Moved 3 Removed 4 Set aside 5 Result Done"
     assert said in page
-    assert "Microsoft asked to wait Microsoft asked us to slow down." in page
+    assert "Microsoft asked us to wait Microsoft asked us to slow down." in page
 
 
 def test_older_runs_are_on_further_pages(waiting: Waiting) -> None:

@@ -124,14 +124,14 @@ def test_progress_is_told_with_how_long_it_takes(configured: Host, clock: Clock)
 
 def test_what_was_read_is_told_in_messages(configured: Host, clock: Clock) -> None:
     waiting_mailbox(configured, clock).folder(total_count=55_537)
-    assert "55,537 messages" in listed(configured)
+    assert "Messages: 55,537" in listed(configured)
 
 
 def test_a_line_of_14_days_says_in_words_what_it_shows(configured: Host, clock: Clock) -> None:
     waiting = waiting_mailbox(configured, clock)
     receive(waiting, 3)
     page = configured.visitor().get(LIST).text
-    assert 'role="img" aria-label="3 messages in 14 days"' in page
+    assert 'role="img" aria-label="Messages in 14 days: 3"' in page
     assert "style=" not in page
 
 
