@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from sqlalchemy import select
 
 from flask_ms365.export import microsoft
+from flask_ms365.models import Mailbox
 from flask_ms365.simulator import Attachment as File
 from tests.conftest import Host
 from tests.export.conftest import ADDRESS, deliver, export, read_mbox
@@ -44,7 +46,8 @@ def mime_of(synced: Synced, graph_id: str) -> bytes:
     """Return what Microsoft says a message is."""
     with synced.host.app.app_context():
         state = synced.host.app.extensions["ms365.state"]
-        return b"".join(state.runner.clients.of(1).content.mime(graph_id, limit=10**8))
+        mailbox_id = state.session.scalars(select(Mailbox.id)).one()
+        return b"".join(state.runner.clients.of(mailbox_id).content.mime(graph_id, limit=10**8))
 
 
 def to_file(host: Host, path: Path, *options: str) -> Result:

@@ -40,7 +40,8 @@ def add_connections(host: Host, simulator: Simulator, user: User, count: int) ->
         one, mailbox = (dict(state.session.execute(select(each.__table__)).mappings().one()) for each in _TABLES)
         app = next(iter(simulator.grants.access_tokens.values())).app
         connections, mailboxes = [], []
-        for number in range(one["id"] + 1, one["id"] + count):
+        first = max(one["id"], mailbox["id"]) + 1  # connections and mailboxes are counted apart
+        for number in range(first, first + count - 1):
             name = f"user{number}"
             grant = Grant(app, user, tuple(one["scopes"]), simulator.clock())
             pair = TokenPair(

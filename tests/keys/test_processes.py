@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from sqlalchemy import select
 
 from flask_ms365.crypto import generate_key, key_id
 from flask_ms365.keys.rotation import count_by_key
-from flask_ms365.models import Connection
+from flask_ms365.models import Connection, Mailbox
 from flask_ms365.simulator import Simulator, User
 from tests.conftest import Host
 from tests.identity.conftest import session_of
@@ -49,6 +51,12 @@ def ids(host: Host) -> list[int]:
         return list(session_of(host).scalars(select(Connection.id).order_by(Connection.id)))
 
 
+def mailboxes_of(host: Host, connection_ids: Sequence[int]) -> list[int]:
+    with host.app.app_context():
+        wanted = select(Mailbox.id).where(Mailbox.connection_id.in_(connection_ids))
+        return list(session_of(host).scalars(wanted.order_by(Mailbox.id)))
+
+
 def lost(host: Host, simulator: Simulator, *keys: str) -> list[int]:
     """Return the connections whose refresh token does not open with these keys, or was used up at Microsoft."""
     with opened(with_ring(Place.of(host), *keys)) as state:
@@ -67,7 +75,11 @@ def test_a_rotation_beside_a_running_sync_of_a_thousand_connections_loses_none(
     rings = [with_ring(place, NEW, old), with_ring(place, old, NEW)]
     rotations = moved = 0
     simulator.requests.clear()
-    work = [(sync, rings[0], everyone[:50]), (renew, rings[0], everyone[50:500]), (renew, rings[1], everyone[500:])]
+    work = [
+        (sync, rings[0], mailboxes_of(host, everyone[:50])),
+        (renew, rings[0], everyone[50:500]),
+        (renew, rings[1], everyone[500:]),
+    ]
     with processes(*work) as workers:
         while any(each.is_alive for each in workers):
             with opened(rings[rotations % 2]) as state:
