@@ -37,6 +37,8 @@ class _Handler(WSGIRequestHandler):
             super().finish()
         except OSError:
             self.log("info", "the connection was cut")
+        finally:  # what could not be written any more would keep the other half open
+            self.rfile.close()
 
     def run_wsgi(self) -> None:
         """Answer one request and keep the connection: werkzeug's own way closes it, and waits 10 ms first."""
