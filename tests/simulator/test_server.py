@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import socket
+import struct
 import threading
+import warnings
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -141,3 +145,25 @@ def test_every_answer_is_dated(simulator: Simulator) -> None:
 def test_the_fixtures_give_a_fresh_mailbox(ms365_simulator: Simulator, ms365_mailbox: Mailbox) -> None:
     assert ms365_mailbox.messages() == []
     assert [user.upn for user in ms365_simulator.users.values()] == ["ana@contoso.example"]
+
+
+def test_a_client_that_is_gone_leaves_nothing_open() -> None:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", ResourceWarning)
+        with Simulator(port=0) as simulator:
+            for _ in range(20):
+                _ask_and_vanish(simulator)
+        for thread in threading.enumerate():
+            if "process_request_thread" in thread.name:
+                thread.join(10)
+        gc.collect()
+    assert [str(warning.message) for warning in told] == []
+
+
+def _ask_and_vanish(simulator: Simulator) -> None:
+    """Send requests and reset the connection: what is answered cannot be written any more."""
+    host, port = simulator.url.removeprefix("http://").split(":")
+    path = f"/{simulator.tenant_id}/discovery/v2.0/keys"
+    with socket.create_connection((host, int(port))) as gone:
+        gone.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode() * 20)
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
