@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import LargeBinary, cast, func, or_, select, update
+from sqlalchemy import LargeBinary, cast, func, select, update
 from sqlalchemy.sql import ColumnElement
 
 from flask_ms365.mailboxes.steps import LongChore, Place
@@ -45,9 +45,12 @@ class Sizes:
         return {}
 
     def _longest_ago(self) -> int | None:
-        is_due = or_(Mailbox.measured_at.is_(None), Mailbox.measured_at <= self.clock() - _A_DAY)
-        order = (Mailbox.measured_at.is_not(None), Mailbox.measured_at, Mailbox.id)
-        return self.session.scalar(select(Mailbox.id).where(is_due).order_by(*order).limit(1))
+        """Return the mailbox whose turn it is; one by one, since databases disagree where null stands in an order."""
+        in_line = select(Mailbox.id).order_by(Mailbox.measured_at, Mailbox.id).limit(1)
+        new = self.session.scalar(in_line.where(Mailbox.measured_at.is_(None)))
+        if new is not None:
+            return new
+        return self.session.scalar(in_line.where(Mailbox.measured_at <= self.clock() - _A_DAY))
 
     def _measure(self, mailbox_id: int, after: str) -> tuple[int, str, int]:
         """Return of how many messages it is the size, and the id of the last one, in the order of their ids."""

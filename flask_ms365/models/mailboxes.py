@@ -22,6 +22,8 @@ class Mailbox(Base):
         # whoever waits for a person stays due for years: a tick must not come by them
         Index("ix_ms365_mailbox_state", "state", "next_due_at"),
         Index("ix_ms365_mailbox_owner_id", "owner_id"),
+        # whose turn it is to be measured, however many there are
+        Index("ix_ms365_mailbox_measured_at", "measured_at", "id"),
         # few fail at a time: where a database can, it keeps only those
         Index(
             "ix_ms365_mailbox_fail_count",

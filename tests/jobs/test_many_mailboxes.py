@@ -38,6 +38,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Many]:
         with engine.begin() as connection:
             add_crowd(connection, COUNT)
             add_crowd(connection, 5000, state="sign_in_needed", ahead=timedelta(days=-90))
+            connection.execute(text("UPDATE ms365_mailbox SET measured_at = :now"), {"now": clock()})
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))
         engine.dispose()
