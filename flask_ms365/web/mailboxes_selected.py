@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from flask_ms365.mailboxes.listing import PAGE
 from flask_ms365.mailboxes.pausing import pause, resume, sync_now
-from flask_ms365.state import State, current_state
+from flask_ms365.state import current_state
 from flask_ms365.web.forms import CsrfForm
 from flask_ms365.web.problem import problem
 from flask_ms365.web.row_id import row_id
@@ -26,27 +26,15 @@ _PLACE = ("state", "q", "before", "after")
 class Action:
     """What a button does to a mailbox, True where it did it, and how that is told of ``count`` mailboxes."""
 
-    act: Callable[[State, int], bool]
+    act: Callable[..., bool]
     done: Callable[[int], Words]
     left: Callable[[int], Words]
     wakes: bool
 
 
-def _pause(state: State, mailbox_id: int) -> bool:
-    return pause(state.session, mailbox_id, now=state.clock(), actor=state.current_user_id())
-
-
-def _resume(state: State, mailbox_id: int) -> bool:
-    return resume(state.session, mailbox_id, now=state.clock(), actor=state.current_user_id())
-
-
-def _sync(state: State, mailbox_id: int) -> bool:
-    return sync_now(state.session, mailbox_id, now=state.clock(), actor=state.current_user_id())
-
-
 _ACTIONS = {
     "pause": Action(
-        act=_pause,
+        act=pause,
         done=lambda count: counted("%(count)s mailbox paused.", "%(count)s mailboxes paused.", count),
         left=lambda count: counted(
             "%(count)s was paused already, or is not connected.",
@@ -56,13 +44,13 @@ _ACTIONS = {
         wakes=False,
     ),
     "resume": Action(
-        act=_resume,
+        act=resume,
         done=lambda count: counted("%(count)s mailbox resumed.", "%(count)s mailboxes resumed.", count),
         left=lambda count: counted("%(count)s was not paused.", "%(count)s were not paused.", count),
         wakes=True,
     ),
     "sync": Action(
-        act=_sync,
+        act=sync_now,
         done=lambda count: counted("%(count)s mailbox is read now.", "%(count)s mailboxes are read now.", count),
         left=lambda count: counted(
             "%(count)s waits: for a person, or after a failure.",
@@ -81,7 +69,8 @@ def mailboxes_selected() -> ResponseReturnValue:
         text = Words("Nothing happened. Go back and press the button again.")
         return problem(Words("This page was open too long"), text, 400)
     ids, action = sorted(set(request.form.getlist("ids", type=row_id)))[:PAGE], _ACTIONS[name]
-    done = sum(action.act(state, mailbox_id) for mailbox_id in ids)
+    user_id = state.current_user_id()
+    done = sum(action.act(state.session, each, now=state.clock(), actor=user_id) for each in ids)
     if done and action.wakes:
         state.wake()
     place: dict[str, Any] = {key: request.form[key] for key in _PLACE if request.form.get(key)}
