@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from flask_ms365.graph.batch import Reads
 from flask_ms365.graph.client import DeltaQuery, GraphClient, Select
-from flask_ms365.graph.types import AttachmentData, DeltaPage, FolderData, MessageData, Person
+from flask_ms365.graph.outlines import OutlinedPage
+from flask_ms365.graph.types import AttachmentData, DeltaPage, FolderData, MessageData, Outline, Person
 
 __all__ = [
     "AttachmentData",
@@ -17,6 +18,8 @@ __all__ = [
     "FolderData",
     "GraphClient",
     "MessageData",
+    "Outline",
+    "OutlinedPage",
     "Person",
     "Reads",
     "Select",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import Enum
@@ -14,11 +14,13 @@ from flask_ms365.graph.batch import BatchReader, Reads
 from flask_ms365.graph.content import GraphContent
 from flask_ms365.graph.decode import decode
 from flask_ms365.graph.http import IMMUTABLE, GraphHttp
+from flask_ms365.graph.outlines import OutlinedPage, outlined
 from flask_ms365.graph.quota import Quota
 from flask_ms365.graph.types import AttachmentData, DeltaPage, FolderData, MessageData, Page, User
 from flask_ms365.words import Words
 
 T = TypeVar("T")
+P = TypeVar("P", bound="DeltaPage | OutlinedPage")
 
 _APART_SELECT = (
     "changeKey,parentFolderId,internetMessageId,conversationId,subject,from,sender,toRecipients,ccRecipients,"
@@ -122,19 +124,32 @@ class GraphClient:
         found = self._batch.read(paths, FolderData, absent=(400, 404)).found
         return {folder.id: name for name, folder in found.items()}
 
-    def delta(self, folder_id: str, link: str | None, *, query: DeltaQuery, page_size: int, attempts: int) -> DeltaPage:
+    def delta(
+        self,
+        folder_id: str,
+        link: str | None,
+        *,
+        query: DeltaQuery,
+        page_size: int,
+        attempts: int,
+        is_familiar: bool = False,
+    ) -> DeltaPage | OutlinedPage:
         """Return one page of a folder's message delta: the first one, or what ``link`` leads to.
 
-        Raise :exc:`~flask_ms365.errors.DeltaExpired` when the link is dead.
+        Where it ``is_familiar``, most likely nothing on it is new. Raise
+        :exc:`~flask_ms365.errors.DeltaExpired` when the link is dead.
         """
         url = link or f"{self._folder(folder_id)}/messages/delta?{query.encoded()}"
-        return self.following(url, page_size=page_size, attempts=attempts)
+        return self._delta_page(url, outlined if is_familiar else _in_full, page_size=page_size, attempts=attempts)
 
-    def following(self, url: str, *, page_size: int, attempts: int = 1) -> DeltaPage:
-        """Return the page of a message delta that a link leads to."""
+    def following(self, url: str, *, page_size: int) -> DeltaPage:
+        """Return the page of a message delta that a link leads to; ask once."""
+        return self._delta_page(url, _in_full, page_size=page_size, attempts=1)
+
+    def _delta_page(self, url: str, read: Callable[[bytearray], P], *, page_size: int, attempts: int) -> P:
         headers = {"Prefer": f"{IMMUTABLE}, odata.maxpagesize={page_size}"}
         answer = self._http.request("GET", url, headers=headers, attempts=attempts)
-        page = decode(answer.body, DeltaPage)
+        page = read(answer.body)
         self._check(page)
         page.has_immutable_ids = "immutableid" in answer.applied.lower()
         return page
@@ -180,7 +195,7 @@ class GraphClient:
     def _folder(self, folder_id: str) -> str:
         return f"{self._root}/mailFolders/{quote(folder_id, safe='')}"
 
-    def _check(self, page: Page[T]) -> None:
+    def _check(self, page: Page[T] | OutlinedPage) -> None:
         """Refuse links to another host before anybody keeps them."""
         for link in (page.next_link, page.delta_link):
             if link is not None:
@@ -200,6 +215,10 @@ class GraphClient:
     def _get(self, url: str, kind: type[T], prefer: str = "") -> T:
         headers = {"Prefer": f"{IMMUTABLE}, {prefer}" if prefer else IMMUTABLE}
         return decode(self._http.request("GET", url, headers=headers).body, kind)
+
+
+def _in_full(body: bytearray) -> DeltaPage:
+    return decode(body, DeltaPage)
 
 
 def leads_nowhere() -> Unavailable:

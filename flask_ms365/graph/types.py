@@ -49,6 +49,16 @@ class Removed(_Graph):
     reason: str | None = None
 
 
+class Outline(_Graph):
+    """As little of a message as tells whether it is as we have it."""
+
+    id: str
+    removed: Removed | None = field(name="@removed", default=None)
+    change_key: str | UnsetType | None = UNSET
+    received_date_time: datetime | UnsetType | None = UNSET
+    is_read: bool | UnsetType | None = UNSET
+
+
 class MessageData(_Graph):
     """A message as a delta page or a read gives it, whole or in part."""
 

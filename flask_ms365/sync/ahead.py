@@ -108,4 +108,4 @@ def _outcome(pages: Iterator[Fetched]) -> Fetched | BaseException:
 
 
 def _is_end(outcome: Fetched | BaseException) -> bool:
-    return isinstance(outcome, BaseException) or outcome.delta_link is not None
+    return isinstance(outcome, BaseException) or outcome.page.delta_link is not None

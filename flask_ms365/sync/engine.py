@@ -154,7 +154,7 @@ class MailboxSync:
 
     def _write_page(self, reading: Reading, fetched: Fetched, values: dict[str, Any], *, is_new: bool) -> None:
         page, folder = self._resolver.page(reading, fetched, is_new=is_new), reading.folder
-        is_end = bool(fetched.delta_link) and reading.keeps_sightings
+        is_end = bool(fetched.page.delta_link) and reading.keeps_sightings
         if values and not is_end:
             page.cursor = Cursor(folder_id=folder.id, values=values)
         self._writer.write(page)

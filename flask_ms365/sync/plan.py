@@ -33,7 +33,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import UNSET
 
-from flask_ms365.graph.types import MessageData
+from flask_ms365.graph.types import MessageData, Outline
 from flask_ms365.sync.changes import Change
 from flask_ms365.sync.rows import is_complete, message_values, says_only_read_state
 
@@ -128,6 +128,13 @@ def departures(items: Mapping[str, MessageData], known: Mapping[str, Known], fol
     return [
         key for key, item in items.items() if item.removed is not None and not _is_elsewhere(known.get(key), folder)
     ]
+
+
+def is_as_known(item: Outline | MessageData, known: Known | None, folder: FolderRef) -> bool:
+    """Tell whether an item is here, the same, whatever else it says."""
+    if known is None or item.removed is not None or known.removed_at is not None or known.folder_id != folder.id:
+        return False
+    return item.change_key == known.change_key and item.is_read in (UNSET, known.is_read)
 
 
 def plan_arrivals(items: Mapping[str, MessageData], known: Mapping[str, Known], folder: FolderRef) -> list[Write]:

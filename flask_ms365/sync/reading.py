@@ -10,10 +10,21 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from flask_ms365.errors import Unavailable
-from flask_ms365.graph import AttachmentData, DeltaPage, DeltaQuery, GraphClient, MessageData, Reads, Select
+from flask_ms365.graph import (
+    AttachmentData,
+    DeltaPage,
+    DeltaQuery,
+    GraphClient,
+    MessageData,
+    Outline,
+    OutlinedPage,
+    Reads,
+    Select,
+)
 from flask_ms365.graph.client import FILTERED, leads_nowhere
 from flask_ms365.graph.download import PERMANENT, TOO_LARGE
 from flask_ms365.models.mail import PAGE_SIZE, Folder
@@ -31,22 +42,45 @@ _OVERLAP = timedelta(hours=1)
 class Fetched:
     """A page, with what else can be asked for it before the database is."""
 
-    items: Mapping[str, MessageData]
-    next_link: str | None = field(repr=False)
-    delta_link: str | None = field(repr=False)
-    has_immutable_ids: bool
-    # ids that no database can keep apart
-    unstorable: Sequence[str] = ()
+    page: DeltaPage | OutlinedPage = field(repr=False)
     # whether the rest was asked for, too
     is_completed: bool = False
     in_full: Reads[MessageData] = field(default_factory=Reads)
     attachments: Reads[list[AttachmentData]] = field(default_factory=Reads)
 
+    @cached_property
+    def items(self) -> Mapping[str, MessageData]:
+        """What the page says of each message that can be stored."""
+        return {key: item for key, item in self._merged.items() if is_storable_id(key)}
+
+    @property
+    def unstorable(self) -> Sequence[str]:
+        """Ids that no database can keep apart."""
+        return [key for key in self._merged if key not in self.items]
+
+    @cached_property
+    def outlines(self) -> Mapping[str, Outline]:
+        """No more of each message than tells whether it is as we have it; empty where all of the page is wanted."""
+        if not isinstance(self.page, OutlinedPage):
+            return {}
+        outlines = {outline.id: outline for outline in self.page.outlines}
+        is_told_twice = len(outlines) < len(self.page.outlines)
+        return outlines if not is_told_twice and all(map(is_storable_id, outlines)) else {}
+
+    @property
+    def met(self) -> Mapping[str, Outline | MessageData]:
+        """The messages that the page tells of, whatever is known about them."""
+        return self.outlines or self.items
+
+    @cached_property
+    def _merged(self) -> dict[str, MessageData]:
+        return merge(self.page.value)
+
     @property
     def is_new(self) -> bool:
         """Tell whether all of it is likely to be unknown: it is stored without a look at what is there."""
-        is_whole = all(item.removed is None for item in self.items.values())
-        return self.is_completed and self.has_immutable_ids and is_whole
+        is_told_whole = self.is_completed and self.page.has_immutable_ids
+        return is_told_whole and all(item.removed is None for item in self.items.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,22 +128,23 @@ class Reading:
     def moved(self, fetched: Fetched, now: datetime) -> dict[str, Any]:
         """Return the columns of the folder that change with a page that was stored."""
         folder = self.folder
-        values: dict[str, Any] = {"next_link": fetched.next_link, "error_code": None}
+        page = fetched.page
+        values: dict[str, Any] = {"next_link": page.next_link, "error_code": None}
         values |= {"since": folder.since, "page_size": self._page_size, "bodies_apart": folder.bodies_apart}
         if self.is_full:
             values |= self._progress(fetched, now)
-        if fetched.delta_link:
-            values |= {"delta_link": fetched.delta_link, "synced_at": now}
+        if page.delta_link:
+            values |= {"delta_link": page.delta_link, "synced_at": now}
             values |= {"fresh_link": None, "checked_at": now} if self.is_full else {}
         return values
 
     def _progress(self, fetched: Fetched, now: datetime) -> dict[str, Any]:
         folder, passed = self.folder, time.monotonic()
         folder.began_at = folder.began_at or now
-        folder.read_count += len(fetched.items)
+        folder.read_count += len(fetched.met)
         folder.read_seconds += passed - self._began
         self._began = passed
-        received = [item.received_date_time for item in fetched.items.values() if item.received_date_time]
+        received = [item.received_date_time for item in fetched.met.values() if item.received_date_time]
         folder.oldest_at = min([folder.oldest_at, *received] if folder.oldest_at else received, default=None)
         return {name: getattr(folder, name) for name in ("began_at", "read_count", "read_seconds", "oldest_at")}
 
@@ -133,12 +168,17 @@ class Reading:
             folder.bodies_apart = True
         return None
 
-    def _page(self, link: str | None) -> DeltaPage:
+    def _page(self, link: str | None) -> DeltaPage | OutlinedPage:
         query = self._query() if link is None else DeltaQuery()
         while True:
             try:
                 page = self._graph.delta(
-                    self.folder.graph_id, link, query=query, page_size=self._page_size, attempts=_ATTEMPTS
+                    self.folder.graph_id,
+                    link,
+                    query=query,
+                    page_size=self._page_size,
+                    attempts=_ATTEMPTS,
+                    is_familiar=self.keeps_sightings,
                 )
             except Unavailable as exc:
                 self._shrink(exc)
@@ -162,18 +202,8 @@ class Reading:
         if self._good_pages % _GOOD_PAGES == 0:
             self._page_size = min(self._page_size * 2, PAGE_SIZE)
 
-    def _completed(self, page: DeltaPage) -> Fetched:
-        items = merge(page.value)
-        unstorable = [key for key in items if not is_storable_id(key)]
-        for key in unstorable:
-            del items[key]
-        fetched = Fetched(
-            items=items,
-            unstorable=unstorable,
-            next_link=page.next_link,
-            delta_link=page.delta_link,
-            has_immutable_ids=page.has_immutable_ids,
-        )
+    def _completed(self, page: DeltaPage | OutlinedPage) -> Fetched:
+        fetched = Fetched(page=page)
         if self.is_first:
             self._ask_ahead(fetched)
         return fetched
@@ -202,7 +232,7 @@ class FreshReading(Reading):
         self.keeps_sightings = False
 
     def moved(self, fetched: Fetched, now: datetime) -> dict[str, Any]:
-        return {"fresh_link": fetched.delta_link} if fetched.delta_link else {}
+        return {"fresh_link": fetched.page.delta_link} if fetched.page.delta_link else {}
 
     def _link(self) -> str | None:
         return self.folder.fresh_link
@@ -226,7 +256,8 @@ class Comparison(Reading):
         self._page_size = _SLIM_PAGE
 
     def moved(self, fetched: Fetched, now: datetime) -> dict[str, Any]:
-        return {"check_link": fetched.next_link} | ({"checked_at": now} if fetched.delta_link else {})
+        page = fetched.page
+        return {"check_link": page.next_link} | ({"checked_at": now} if page.delta_link else {})
 
     def _link(self) -> str | None:
         return self.folder.check_link

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from flask_ms365.errors import GraphError
-from flask_ms365.graph import AttachmentData, GraphClient, MessageData, Reads
+from flask_ms365.graph import AttachmentData, GraphClient, MessageData, Outline, Reads
 from flask_ms365.sync.folders import FolderTree
 from flask_ms365.sync.page import Aside, Page
 from flask_ms365.sync.plan import (
@@ -17,6 +17,7 @@ from flask_ms365.sync.plan import (
     Known,
     Write,
     departures,
+    is_as_known,
     is_too_old,
     likeness_of,
     pair_up,
@@ -46,10 +47,12 @@ class Resolver:
 
     def page(self, reading: Reading, fetched: Fetched, *, is_new: bool) -> Page:
         """Return what a page of a folder's delta means for the database; of new mail nothing is known yet."""
-        page = _Draft(aside=[self._unstorable(key, reading.ref) for key in fetched.unstorable])
-        given_up = self._skipped if reading.is_comparison else ()
-        items = {key: item for key, item in fetched.items.items() if key not in given_up}
-        known = {} if is_new else self.store.known(fetched.items)
+        known = {} if is_new else self.store.known(fetched.met)
+        page, items = _Draft(), dict[str, MessageData]()
+        if not _is_as_known(fetched.outlines, known, reading.ref):
+            page.aside = [self._unstorable(key, reading.ref) for key in fetched.unstorable]
+            given_up = self._skipped if reading.is_comparison else ()
+            items = {key: item for key, item in fetched.items.items() if key not in given_up}
         self._read_in_full(items, known, reading.ref, fetched.in_full, page)
         if not is_new:
             self._recognise(items, known, reading.ref)
@@ -57,7 +60,7 @@ class Resolver:
         writes += self._departed(departures(items, known, reading.ref), known, page)
         finished = self._finished(page, writes, reading.ref.id, fetched)
         if reading.keeps_sightings:
-            met = [known.get(key) for key, item in fetched.items.items() if item.removed is None]
+            met = [known.get(key) for key, item in fetched.met.items() if item.removed is None]
             finished.sighted_in, finished.sighted = reading.ref.id, [row.id for row in met if row]
             finished.sighted_new = [write.graph_id for write in writes if write.row_id is None]
         return finished
@@ -204,6 +207,11 @@ class _Draft:
     failed: dict[str, GraphError] = field(default_factory=dict)
     aside: list[Aside] = field(default_factory=list)
     settled: set[str] = field(default_factory=set)
+
+
+def _is_as_known(outlines: Mapping[str, Outline], known: Mapping[str, Known], folder: FolderRef) -> bool:
+    """Tell whether a page that was outlined says what we have, so that no more of it need be read."""
+    return bool(outlines) and all(is_as_known(outline, known.get(key), folder) for key, outline in outlines.items())
 
 
 def _is_new(item: MessageData, folder: FolderRef) -> bool:

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from flask_ms365.errors import Unavailable
-from flask_ms365.graph import GraphClient
+from flask_ms365.graph import DeltaPage, GraphClient
 from flask_ms365.graph.quota import AT_ONCE
 from flask_ms365.models import Folder
 from flask_ms365.models.mail import PAGE_SIZE
@@ -46,9 +46,7 @@ class Pages(Reading):
 
 def _page(number: int, *, is_last: bool = False) -> Fetched:
     link = f"{number}"
-    return Fetched(
-        items={}, next_link=None if is_last else link, delta_link=link if is_last else None, has_immutable_ids=True
-    )
+    return Fetched(page=DeltaPage(value=[], next_link=None if is_last else link, delta_link=link if is_last else None))
 
 
 def _numbered(pages: int) -> list[Fetched]:
@@ -67,7 +65,7 @@ def number_of(outcome: Fetched | BaseException) -> str | None:
     """Return a page's number; of an error, its kind."""
     if isinstance(outcome, BaseException):
         return type(outcome).__name__
-    return outcome.next_link or outcome.delta_link
+    return outcome.page.next_link or outcome.page.delta_link
 
 
 def numbers_of(reading: Reading, outcomes: Sequence[tuple[Reading, Fetched | BaseException]]) -> list[str | None]:
