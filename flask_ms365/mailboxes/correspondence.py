@@ -46,7 +46,7 @@ def correspondence(session: AnySession, address: str, *, readable: ColumnElement
     is_behind = has_more = False
     for page in _pages(session, wanted, readable):
         _note(found, page.messages, wanted)
-        is_behind, has_more = page.is_behind, page.has_older
+        is_behind, has_more = page.is_behind, page.older is not None
         if len(found) > limit:
             break
     if is_behind:
@@ -86,11 +86,11 @@ def _pages(session: AnySession, address: str, readable: ColumnElement[bool]) -> 
     before: int | None = None
     for _ in range(_MOST_PAGES):
         quoted = address.replace('"', " ")
-        page = search(session, f'"{quoted}"', readable=readable, before=before)
+        page = search(session, f'"{quoted}"', readable=readable, before=before, is_whole=True)
         yield page
-        if not page.has_older:
+        if page.older is None:
             return
-        before = page.messages[-1].id
+        before = page.older
 
 
 def _is_with(message: Message, address: str) -> bool:

@@ -11,21 +11,20 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Interval, and_, cast, column, literal, select, table
+from sqlalchemy import ColumnElement, Interval, and_, cast, column, literal, select, table, text
 from sqlalchemy.dialects import mysql, postgresql
 
 from flask_ms365.mailboxes.tokens import Term
 from flask_ms365.models.base import AnySession
 from flask_ms365.models.search import FTS, SearchText, has_sqlite_index
 
+_MANY = 20_000  # messages
+
 _FTS = table(FTS, column("rowid"), column(FTS))
 
 
 class Fulltext(Protocol):
     """The full text search of a database."""
-
-    # whether the condition can be asked of a few rows, and is worth it
-    looks_through_newest: bool
 
     def stored(self, words: Sequence[str], mailbox_id: int) -> str:
         """Return the words of a message as the column ``words`` takes them."""
@@ -39,11 +38,13 @@ class Fulltext(Protocol):
         """Return the order of what the index finds."""
         ...
 
+    def finds_many(self, session: AnySession, terms: Sequence[Term]) -> bool:
+        """Tell whether so much has all the terms that it is quicker to look through the newest messages first."""
+        ...
+
 
 class PostgreSQL:
     """A ``tsvector`` that is written out: the server's parser would make an address one word, and more."""
-
-    looks_through_newest = True
 
     def stored(self, words: Sequence[str], mailbox_id: int) -> str:
         """Return words with their places, and the mailbox as a word that nobody can type."""
@@ -56,9 +57,16 @@ class PostgreSQL:
     def has(self, row: type[SearchText], terms: Sequence[Term], mailbox_ids: Collection[int]) -> ColumnElement[bool]:
         """Return ``words @@ ...``."""
         parts = [f"({'|'.join(_quoted(f'@{key}') for key in mailbox_ids)})"] if mailbox_ids else []
-        parts += ["(" + "<->".join(map(_quoted, term.words)) + (":*)" if term.is_prefix else ")") for term in terms]
-        asked = cast(literal("&".join(parts)), postgresql.TSQUERY)
+        asked = cast(literal("&".join([*parts, _asked(terms)])), postgresql.TSQUERY)
         return row.words.op("@@", is_comparison=True)(asked)
+
+    def finds_many(self, session: AnySession, terms: Sequence[Term]) -> bool:
+        """Ask the planner, who knows how common words are; each message that has them is read."""
+        plan = text(
+            f"EXPLAIN (FORMAT JSON) SELECT 1 FROM {SearchText.__tablename__} WHERE words @@ CAST(:asked AS tsquery)"
+        )
+        (told,) = session.execute(plan, {"asked": _asked(terms)}).scalars()
+        return bool(told[0]["Plan"]["Plan Rows"] > _MANY)
 
     def newest_first(self) -> Sequence[ColumnElement[Any]]:
         """Return an order that no index has: walking along that of dates, it might come by all the mail there is."""
@@ -68,7 +76,9 @@ class PostgreSQL:
 class _ByDate:
     """Rows as their dates have them."""
 
-    looks_through_newest = False
+    def finds_many(self, _session: AnySession, _terms: Sequence[Term]) -> bool:
+        """Nothing is quicker than the index."""
+        return False
 
     def newest_first(self) -> Sequence[ColumnElement[Any]]:
         """Return the plain order."""
@@ -130,6 +140,12 @@ def fulltext_of(session: AnySession) -> Fulltext:
     if connection.dialect.name != "sqlite":
         return MySQL()
     return SQLite() if has_sqlite_index(connection) else Unindexed()
+
+
+def _asked(terms: Sequence[Term]) -> str:
+    """Return terms as a ``tsquery``."""
+    parts = ["<->".join(map(_quoted, term.words)) + (":*" if term.is_prefix else "") for term in terms]
+    return "&".join(f"({part})" for part in parts)
 
 
 def _quoted(word: str) -> str:

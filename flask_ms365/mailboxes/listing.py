@@ -15,7 +15,7 @@ from flask_ms365.models import Mailbox
 from flask_ms365.models.base import AnySession
 from flask_ms365.settings.snapshot import Snapshot
 
-PAGE = 50
+PAGE = 25
 
 # no state of its own, and worse than most: nothing is known to be wrong, and nothing comes
 OVERDUE = "overdue"

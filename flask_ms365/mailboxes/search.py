@@ -2,13 +2,14 @@
 
 A word that is everywhere would have the database sort most of the mail there is, for one page. Where few mailboxes are
 asked, their own part of the word's list is short. Else the newest messages are looked through first: if many have it,
-they do.
+they do. Where even then they do not, people are told how far back that was, and may go on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, select, tuple_
@@ -23,16 +24,22 @@ from flask_ms365.models.base import AnySession
 PAGE = 50
 # so many mailboxes are named in the question; where there are more, it is asked of all, and the answer is sifted
 _MOST_NAMED = 100
-_NEWEST = 10_000
+# messages: those that are looked through one by one, and those of which the index is asked
+_NEWEST, _STRETCH = 10_000, 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """One page of messages that match, newest first; ``is_behind``: some stored mail is not searched yet."""
+    """One page of messages that match, newest first; ``is_behind``: some stored mail is not searched yet.
 
-    messages: Sequence[Message]
-    has_older: bool
-    is_behind: bool
+    The next page is ``before`` the message ``older``. There may be one although this is not full, or even empty: then
+    mail was looked through only as far back as to ``looked_back_to``.
+    """
+
+    messages: Sequence[Message] = ()
+    older: int | None = None
+    looked_back_to: datetime | None = None
+    is_behind: bool = False
 
 
 def search(
@@ -43,17 +50,19 @@ def search(
     mailbox_id: int | None = None,
     folder_id: int | None = None,
     before: int | None = None,
+    is_whole: bool = False,
 ) -> Found:
     """Return messages with all the words of ``text``: older than the message ``before``, or the newest.
 
     ``readable`` is the condition on :class:`Mailbox` that its mail may be read by whoever asks. Any text is a
-    question; one without a word finds nothing. Two statements for a mailbox, three or four for all.
+    question; one without a word finds nothing. Two statements for a mailbox, up to six for all. ``is_whole`` where
+    nobody could go on: all mail is looked through, however long it takes.
     """
     terms, mailboxes = terms_of(text), _mailboxes(readable, mailbox_id, folder_id)
     # whether that one may be read is asked with its messages
     named = [mailbox_id] if mailbox_id is not None else session.scalars(mailboxes.limit(_MOST_NAMED + 1)).all()
     if not terms or not named:
-        return Found(messages=[], has_older=False, is_behind=False)
+        return Found()
     start, behind = _standing(session, before)
     question = _Question(
         fulltext=fulltext_of(session),
@@ -63,9 +72,7 @@ def search(
         folder_id=folder_id,
         start=start,
     )
-    hits = _hits(session, question)
-    messages = [message for message in hits[:PAGE] if message is not None]
-    return Found(messages=messages, has_older=len(hits) > PAGE and bool(messages), is_behind=behind)
+    return replace(_found(session, question, is_whole=is_whole), is_behind=behind)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,14 +117,39 @@ def _standing(session: AnySession, before: int | None) -> tuple[tuple[Any, int] 
     return None if message_id is None else (received_at or UNDATED, message_id), bool(behind)
 
 
-def _hits(session: AnySession, question: _Question) -> Sequence[Message | None]:
-    """Return a page of messages, and one more where there are more; None stands for one that may not be shown."""
-    if not question.named and question.fulltext.looks_through_newest:
-        found = session.scalars(_messages(_among_newest(question), question)).all()
-        if len(found) > PAGE:
-            return found
+def _found(session: AnySession, question: _Question, *, is_whole: bool) -> Found:
+    if question.named or not question.fulltext.finds_many(session, question.terms):
+        return _page(session, question, _indexed(question))
+    found = _page(session, question, _among_newest(question))
+    end = None if found.older else _end_of_stretch(session, question)
+    if end:
+        since = tuple_(SearchText.received_at, SearchText.message_id) >= tuple_(end.received_at, end.message_id)
+        found = _page(session, question, _indexed(question).where(since))
+    if found.older:
+        return found
+    if end and not is_whole:
+        return replace(found, older=end.message_id, looked_back_to=end.received_at)
+    return _page(session, question, _indexed(question))
+
+
+def _page(session: AnySession, question: _Question, hits: Select[Any]) -> Found:
+    """Return the first page of what a statement finds."""
+    # None stands for one that may not be shown
+    found = session.scalars(_messages(hits, question)).all()
+    messages = [message for message in found[:PAGE] if message is not None]
+    return Found(messages=messages, older=messages[-1].id if messages and len(found) > PAGE else None)
+
+
+def _indexed(question: _Question) -> Select[Any]:
+    """Return the statement that asks the index."""
     hits = _dated(SearchText).where(*question.is_answered_by(SearchText), *question.is_older(SearchText))
-    return session.scalars(_messages(hits.order_by(*question.fulltext.newest_first()), question)).all()
+    return hits.order_by(*question.fulltext.newest_first())
+
+
+def _end_of_stretch(session: AnySession, question: _Question) -> Any:
+    """Return the last of so many messages that the index is asked of them at once; None where there are fewer."""
+    dated = _dated(SearchText).where(*question.is_older(SearchText))
+    return session.execute(dated.order_by(*_newest_first(SearchText)).offset(_STRETCH - 1).limit(1)).first()
 
 
 def _among_newest(question: _Question) -> Select[Any]:

@@ -98,7 +98,8 @@ class Message(Base):
     __tablename__ = "ms365_message"
     __table_args__ = (
         UniqueConstraint("mailbox_id", "graph_id"),
-        Index("ix_ms365_message_folder_id", "folder_id", "received_at"),
+        # removed_at, so that what a folder holds is counted without a look at its messages
+        Index("ix_ms365_message_folder_id", "folder_id", "received_at", "removed_at"),
         Index("ix_ms365_message_conversation_id", "conversation_id"),
         # little is removed at a time: where a database can, it keeps only that
         Index(

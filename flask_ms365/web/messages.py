@@ -95,7 +95,8 @@ def _found(scope: MailScope, folder_id: int | None, text: str, chosen: dict[str,
         "messages": found.messages,
         "is_behind": found.is_behind,
         "newer_url": url_for(".messages", **chosen) if before else None,
-        "older_url": url_for(".messages", before=found.messages[-1].id, **chosen) if found.has_older else None,
+        "older_url": url_for(".messages", before=found.older, **chosen) if found.older else None,
+        "looked_back_to": found.looked_back_to,
     }
 
 

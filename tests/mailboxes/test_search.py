@@ -198,8 +198,8 @@ def pages(mail: Searchable, typed: str) -> list[str | None]:
     """Return the subjects of all pages, one after the other."""
     found = mail.search(typed)
     subjects = [message.subject for message in found.messages]
-    while found.has_older:
-        found = mail.search(typed, before=found.messages[-1].id)
+    while found.older:
+        found = mail.search(typed, before=found.older)
         subjects += [message.subject for message in found.messages]
     return subjects
 

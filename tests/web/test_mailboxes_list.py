@@ -194,7 +194,7 @@ def test_nothing_found_leads_back_to_all(configured: Host, clock: Clock) -> None
 
 
 def test_pages_keep_what_was_chosen(configured: Host, clock: Clock) -> None:
-    many(configured, clock, 60)
+    many(configured, clock, 35)
     first = configured.visitor().get(f"{LIST}?q=box").text
     older = link(first, "next")
     assert "q=box" in older
@@ -258,7 +258,7 @@ def statements(host: Host, path: str = LIST, headers: dict[str, str] | None = No
 def test_sixty_mailboxes_take_as_many_statements_as_one(configured: Host, clock: Clock) -> None:
     many(configured, clock, 1)
     one = len(statements(configured))
-    many(configured, clock, 60)
+    many(configured, clock, 35)
     assert (len(statements(configured)), one <= MOST) == (one, True)
 
 
