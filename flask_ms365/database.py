@@ -21,8 +21,8 @@ PRAGMAS = (
     "PRAGMA synchronous=NORMAL",
     # the log goes into the file at 64 MB, not after every few pages of mail
     "PRAGMA wal_autocheckpoint=4096",
-    # 32 MB of pages stay in memory: an index of ids is written all over; twice as much is not faster
-    "PRAGMA cache_size=-32768",
+    # 16 MB of pages stay in memory: an index of ids is written all over; twice as much is not faster
+    "PRAGMA cache_size=-16384",
     # a second writer waits for the first, longer than any page of mail takes
     "PRAGMA busy_timeout=15000",
     # SQLite minds them only when told to; mail goes with its mailbox

@@ -146,7 +146,7 @@ class GraphClient:
         """Return the page of a message delta that a link leads to; ask once."""
         return self._delta_page(url, _in_full, page_size=page_size, attempts=1)
 
-    def _delta_page(self, url: str, read: Callable[[bytearray], P], *, page_size: int, attempts: int) -> P:
+    def _delta_page(self, url: str, read: Callable[[bytes], P], *, page_size: int, attempts: int) -> P:
         headers = {"Prefer": f"{IMMUTABLE}, odata.maxpagesize={page_size}"}
         answer = self._http.request("GET", url, headers=headers, attempts=attempts)
         page = read(answer.body)
@@ -217,7 +217,7 @@ class GraphClient:
         return decode(self._http.request("GET", url, headers=headers).body, kind)
 
 
-def _in_full(body: bytearray) -> DeltaPage:
+def _in_full(body: bytes) -> DeltaPage:
     return decode(body, DeltaPage)
 
 

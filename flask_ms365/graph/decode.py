@@ -21,7 +21,7 @@ _ESCAPE = re.compile(rb"\\\\|" + _PAIR + rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|(
 _SEVENTH_DECIMAL = re.compile(rb"(\.\d{6})\d+")
 
 
-def decode(body: bytes | bytearray, kind: type[T]) -> T:
+def decode(body: bytes, kind: type[T]) -> T:
     """Return ``body`` as ``kind``; NUL is dropped and lone surrogates become U+FFFD.
 
     A property of a message that makes no sense is null: it must not keep a whole page from being read, for ever.
@@ -79,7 +79,7 @@ def _fits(message: bytes) -> bool:
     return True
 
 
-def _clean(body: bytes | bytearray) -> bytes:
+def _clean(body: bytes) -> bytes:
     return _ESCAPE.sub(_replacement, body.decode("utf-8", "replace").encode())
 
 

@@ -27,7 +27,7 @@ class _Refusal(msgspec.Struct):
     error: _Error | None = None
 
 
-def graph_error(status: int, headers: Mapping[str, str], body: bytes | bytearray) -> GraphError:
+def graph_error(status: int, headers: Mapping[str, str], body: bytes) -> GraphError:
     """Return the error of a refused request. Its text names status and code, never what Graph or we sent."""
     codes = _codes(body)
     kind = _BY_STATUS.get(status, Unavailable if status >= 500 else GraphError)
@@ -44,7 +44,7 @@ def graph_error(status: int, headers: Mapping[str, str], body: bytes | bytearray
     return error
 
 
-def _codes(body: bytes | bytearray) -> list[str]:
+def _codes(body: bytes) -> list[str]:
     """Return the error codes from the outermost to the most specific one."""
     try:
         error = msgspec.json.decode(body, type=_Refusal).error

@@ -61,7 +61,7 @@ def new_pool(origin: str) -> urllib3.HTTPConnectionPool:
 class Answer(NamedTuple):
     """A good answer: what it holds, and which of our preferences Graph honoured."""
 
-    body: bytearray
+    body: bytes
     applied: str
 
 
@@ -218,13 +218,14 @@ def _log_retry(error: GraphError, attempt: int, wait: float) -> None:
     _log.debug("graph.retried", extra={"event": "graph.retried", **told})
 
 
-def _read(response: urllib3.BaseHTTPResponse) -> bytearray:
+def _read(response: urllib3.BaseHTTPResponse) -> bytes:
     """Return the body, inflated; raise :exc:`Unavailable` where it is larger or slower than any that fits."""
     until = time.monotonic() + _LONGEST_ANSWER
-    content = bytearray()
+    parts, length = list[bytes](), 0
     while part := response.read1(_A_READ, decode_content=True):
-        content += part
-        if len(content) > LARGEST_ANSWER or time.monotonic() > until:
+        parts.append(part)
+        length += len(part)
+        if length > LARGEST_ANSWER or time.monotonic() > until:
             response.close()
             raise Unavailable(Words("Microsoft Graph sent more than fits."), status=response.status, code=TOO_LARGE)
-    return content
+    return b"".join(parts)  # takes less time, and leaves fewer holes in memory, than to let one grow

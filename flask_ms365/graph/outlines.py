@@ -15,7 +15,7 @@ _decoder = msgspec.json.Decoder(Page[Outline])
 class OutlinedPage:
     """A :class:`DeltaPage` whose messages are decoded when somebody wants more of them than their ``outlines``."""
 
-    def __init__(self, page: Page[Outline], body: bytearray) -> None:
+    def __init__(self, page: Page[Outline], body: bytes) -> None:
         self.outlines = page.value
         self.next_link = page.next_link
         self.delta_link = page.delta_link
@@ -27,7 +27,7 @@ class OutlinedPage:
         return decode(self._body, DeltaPage).value
 
 
-def outlined(body: bytearray) -> OutlinedPage | DeltaPage:
+def outlined(body: bytes) -> OutlinedPage | DeltaPage:
     """Return a page's outlines, or all of it where they cannot be told; raise as :func:`decode` does.
 
     Nothing is cleaned: what no database can hold is in none, so whoever looks for it wants the message in full.

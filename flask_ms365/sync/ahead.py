@@ -57,6 +57,7 @@ class FetchAhead:
             else:
                 self._ask(reading)
             yield reading, outcome
+            del outcome  # a page is not kept while the next one is waited for
 
     @property
     def has_more(self) -> bool:

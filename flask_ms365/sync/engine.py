@@ -136,6 +136,7 @@ class MailboxSync:
                     self._recover(reading, outcome, ahead)
                     continue
                 self._store_page(reading, outcome)
+                del outcome  # a page is not kept while the next one is waited for
                 if self._clock() - self._fresh_at >= _FRESH_EVERY:
                     self._read_fresh()
         finally:

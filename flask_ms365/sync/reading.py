@@ -114,16 +114,16 @@ class Reading:
 
     def fetch(self) -> Iterator[Fetched]:
         """Yield the pages; raise a :exc:`~flask_ms365.errors.GraphError`."""
-        link, seen = self._link(), set()
-        while True:
+        link, seen, is_end = self._link(), set(), False
+        while not is_end:
             page, self._first = self._first or self._page(link), None
-            link = page.next_link
-            if (not link and not page.delta_link) or link in seen:
+            link, is_end = page.next_link, bool(page.delta_link)
+            if not (link or is_end) or link in seen:
                 raise leads_nowhere()
             seen.add(link)
-            yield self._completed(page)
-            if page.delta_link:
-                return
+            fetched = [self._completed(page)]
+            del page  # nothing here holds it until somebody asks for the next one
+            yield fetched.pop()
 
     def moved(self, fetched: Fetched, now: datetime) -> dict[str, Any]:
         """Return the columns of the folder that change with a page that was stored."""

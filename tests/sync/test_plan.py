@@ -9,12 +9,13 @@ import pytest
 from msgspec import UNSET
 
 from flask_ms365 import Change
-from flask_ms365.graph import MessageData
+from flask_ms365.graph import MessageData, Outline
 from flask_ms365.graph.types import Body, EmailAddress, Person, Removed
 from flask_ms365.sync.plan import (
     FolderRef,
     Known,
     departures,
+    is_as_known,
     likeness_of,
     merge,
     pair_up,
@@ -59,6 +60,28 @@ def known(**changed: Any) -> Known:
         "removed_at": None,
     }
     return Known(**{**given, **changed})
+
+
+def test_an_item_is_as_known_by_its_change_key_and_read_state() -> None:
+    assert is_as_known(Outline(id="m", change_key="k1", is_read=False), known(), HERE)
+    assert is_as_known(Outline(id="m", change_key="k1"), known(), HERE)
+
+
+@pytest.mark.parametrize(
+    ("item", "before"),
+    [
+        pytest.param(Outline(id="m", change_key="k1", is_read=False), None, id="unknown"),
+        pytest.param(Outline(id="m", change_key="k2", is_read=False), known(), id="other change key"),
+        pytest.param(Outline(id="m", is_read=False), known(), id="no change key"),
+        pytest.param(Outline(id="m", change_key="k1", is_read=True), known(), id="read, same change key"),
+        pytest.param(Outline(id="m", change_key="k1"), known(folder_id=2), id="known in another folder"),
+        pytest.param(Outline(id="m", change_key="k1"), known(removed_at=NOW), id="known as removed"),
+        pytest.param(Outline(id="m", change_key="k1"), known(change_key=None), id="to be read again"),
+        pytest.param(Outline(id="m", change_key="k1", removed=Removed(reason="changed")), known(), id="removed"),
+    ],
+)
+def test_whatever_else_an_item_says_is_planned(item: Outline, before: Known | None) -> None:
+    assert not is_as_known(item, before, HERE)
 
 
 @pytest.mark.parametrize(
