@@ -78,7 +78,8 @@ def make_tables(engine: Engine, folders: int) -> None:
 def mailbox_values(number: int) -> dict[str, Any]:
     """Return the columns of a mailbox that is due."""
     address = f"user{number}@contoso.example"
-    return {"id": number, "kind": "user", "address": address, "owner_id": "ana", "created_at": NOW, "next_due_at": NOW}
+    times = {"created_at": NOW, "next_due_at": NOW, "measured_at": NOW}
+    return {"id": number, "kind": "user", "address": address, "owner_id": "ana", **times}
 
 
 def folder_values(mailbox: int, numbers: Sequence[int]) -> list[dict[str, Any]]:

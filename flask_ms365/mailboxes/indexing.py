@@ -32,7 +32,7 @@ UNDATED = datetime(1, 1, 2, tzinfo=timezone.utc)
 
 
 class _Standing(NamedTuple):
-    """The mark as it was read, and the last message there is."""
+    """The mark as it was read, the last message there is, and whether some have changed."""
 
     turn: int
     upto: int
@@ -40,6 +40,10 @@ class _Standing(NamedTuple):
     noted: int
     noted_at: datetime
     last: int
+    has_due: bool
+
+
+_MARK = ("turn", "upto", "settled", "noted", "noted_at")
 
 
 class _Batch(NamedTuple):
@@ -58,7 +62,7 @@ class Indexing:
     clock: Callable[[], datetime]
 
     def chore(self) -> None:
-        """Go on for a while; two small statements where all is indexed."""
+        """Go on for a while; one small statement where all is indexed."""
         try:
             self._go_on(until=time.monotonic() + _A_WHILE)
             self.session.commit()
@@ -77,8 +81,8 @@ class Indexing:
 
     def _standing(self) -> _Standing | None:
         last = select(func.coalesce(func.max(Message.id), 0)).scalar_subquery()
-        mark = [getattr(SearchMark, name) for name in _Standing._fields[:-1]]
-        row = self.session.execute(select(*mark, last)).first()
+        mark = [getattr(SearchMark, name) for name in _MARK]
+        row = self.session.execute(select(*mark, last, exists().select_from(SearchDue))).first()
         if row is None:
             return self._first_standing()
         standing = _Standing._make(row)
@@ -94,8 +98,10 @@ class Indexing:
             self.session.execute(insert(SearchMark).values(id=1, noted_at=self.clock()))
         return self._standing()
 
-    def _due(self, _standing: _Standing) -> _Batch | None:
+    def _due(self, standing: _Standing) -> _Batch | None:
         """Return messages that changed, or were removed."""
+        if not standing.has_due:
+            return None
         due = select(SearchDue.id, SearchDue.message_id).order_by(SearchDue.id).limit(_AT_ONCE)
         rows = self.session.execute(due).all()
         return _Batch([row.message_id for row in rows], {}, [row.id for row in rows]) if rows else None
@@ -147,8 +153,7 @@ class Indexing:
     def _move(self, before: _Standing, after: _Standing) -> int:
         """Within a transaction: write how things stand, unless somebody did since."""
         mine = update(SearchMark).where(SearchMark.turn == before.turn)
-        values = {name: value for name, value in after._asdict().items() if name != "last"}
-        return rows_changed(self.session, mine.values(values))
+        return rows_changed(self.session, mine.values({name: getattr(after, name) for name in _MARK}))
 
     def _rows(self, ids: Sequence[int]) -> list[dict[str, Any]]:
         """Return the rows of ``SearchText`` of messages, and leave no transaction open."""

@@ -6,6 +6,7 @@ row twice, which costs more than all the rest that is done to a row in Python. H
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import repeat
@@ -16,12 +17,14 @@ from sqlalchemy import Boolean, Dialect, FromClause, Table, insert
 
 from flask_ms365.models.base import AnySession
 
+# how the drivers of PostgreSQL and MariaDB mark a value
+_NAMED = re.compile(r"%\((\w+)\)s")
+
 
 class _Insert(NamedTuple):
     statement: str
     names: Sequence[str]
     processors: Sequence[tuple[str, Callable[[Any], Any]]]
-    is_positional: bool
 
 
 def insert_rows(session: AnySession, table: FromClause, rows: Sequence[Mapping[str, Any]], **same: Any) -> None:
@@ -37,9 +40,7 @@ def insert_rows(session: AnySession, table: FromClause, rows: Sequence[Mapping[s
     columns |= {name: repeat(value, len(rows)) for name, value in same.items()}
     for name, process in prepared.processors:
         columns[name] = map(process, columns[name])
-    parameters: Iterable[Any] = zip(*(columns[name] for name in prepared.names), strict=True)
-    if not prepared.is_positional:
-        parameters = (dict(zip(prepared.names, row, strict=True)) for row in parameters)
+    parameters = zip(*(columns[name] for name in prepared.names), strict=True)
     connection.exec_driver_sql(prepared.statement, list(parameters))
 
 
@@ -49,9 +50,10 @@ def _prepare(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> _Inser
     # every driver takes True and False as they are
     types = {name: table.c[name].type for name in columns if not isinstance(table.c[name].type, Boolean)}
     processors = [(name, kind.dialect_impl(dialect).bind_processor(dialect)) for name, kind in types.items()]
+    # in order: to look up each value by its name is half of what a driver does to a row
+    statement, names = str(compiled), compiled.positiontup or _NAMED.findall(str(compiled))
     return _Insert(
-        statement=str(compiled),
-        names=compiled.positiontup if compiled.positional else columns,
+        statement=_NAMED.sub("%s", statement),
+        names=names,
         processors=[(name, process) for name, process in processors if process is not None],
-        is_positional=compiled.positional,
     )

@@ -57,7 +57,10 @@ def may_have_files(has_attachments: object, body: str | None) -> bool:
 
 def message_values(item: MessageData) -> dict[str, Any]:
     """Return the column values of a message in full."""
-    values = {column: None if value is UNSET else value for column, value in zip(_COLUMNS, _plain(item), strict=True)}
+    plain = _plain(item)
+    if UNSET in plain:
+        plain = tuple(None if value is UNSET else value for value in plain)
+    values: dict[str, Any] = dict(zip(_COLUMNS, plain, strict=True))
     values["conversation_id"] = _storable(item.conversation_id)
     values["from_name"], values["from_address"] = _name_and_address(item.sent_from)
     values["sender_name"], values["sender_address"] = _name_and_address(item.sender)
