@@ -59,12 +59,9 @@ class Outline(_Graph):
     is_read: bool | UnsetType | None = UNSET
 
 
-class MessageData(_Graph):
+class MessageData(Outline):
     """A message as a delta page or a read gives it, whole or in part."""
 
-    id: str
-    removed: Removed | None = field(name="@removed", default=None)
-    change_key: str | UnsetType | None = UNSET
     parent_folder_id: str | UnsetType | None = UNSET
     internet_message_id: str | UnsetType | None = UNSET
     conversation_id: str | UnsetType | None = UNSET
@@ -75,9 +72,7 @@ class MessageData(_Graph):
     cc_recipients: list[Person] | UnsetType | None = UNSET
     bcc_recipients: list[Person] | UnsetType | None = UNSET
     reply_to: list[Person] | UnsetType | None = UNSET
-    received_date_time: datetime | UnsetType | None = UNSET
     sent_date_time: datetime | UnsetType | None = UNSET
-    is_read: bool | UnsetType | None = UNSET
     is_draft: bool | UnsetType | None = UNSET
     importance: str | UnsetType | None = UNSET
     flag: Flag | UnsetType | None = UNSET

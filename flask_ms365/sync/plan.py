@@ -130,7 +130,7 @@ def departures(items: Mapping[str, MessageData], known: Mapping[str, Known], fol
     ]
 
 
-def is_as_known(item: Outline | MessageData, known: Known | None, folder: FolderRef) -> bool:
+def is_as_known(item: Outline, known: Known | None, folder: FolderRef) -> bool:
     """Tell whether an item is here, the same, whatever else it says."""
     if known is None or item.removed is not None or known.removed_at is not None or known.folder_id != folder.id:
         return False

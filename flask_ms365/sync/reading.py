@@ -68,7 +68,7 @@ class Fetched:
         return outlines if not is_told_twice and all(map(is_storable_id, outlines)) else {}
 
     @property
-    def met(self) -> Mapping[str, Outline | MessageData]:
+    def met(self) -> Mapping[str, Outline]:
         """The messages that the page tells of, whatever is known about them."""
         return self.outlines or self.items
 
