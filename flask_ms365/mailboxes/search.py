@@ -56,7 +56,7 @@ def search(
 
     ``readable`` is the condition on :class:`Mailbox` that its mail may be read by whoever asks. Any text is a
     question; one without a word finds nothing. Two statements for a mailbox, up to six for all. ``is_whole`` where
-    nobody could go on: all mail is looked through, however long it takes.
+    nobody could go on: all mail is looked through, however long it takes, with one statement more.
     """
     terms, mailboxes = terms_of(text), _mailboxes(readable, mailbox_id, folder_id)
     # whether that one may be read is asked with its messages
