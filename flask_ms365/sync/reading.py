@@ -229,6 +229,8 @@ class FreshReading(Reading):
 
     def __init__(self, graph: GraphClient, folder: Folder) -> None:
         super().__init__(graph, folder)
+        # after a pause it lists again what it has brought: a page of it is new at most in part
+        self.is_first = False
         self.keeps_sightings = False
 
     def moved(self, fetched: Fetched, now: datetime) -> dict[str, Any]:

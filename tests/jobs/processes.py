@@ -14,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 _POLL = 0.05  # seconds: nobody tells us what happens in another process
+PATIENCE = 120.0  # seconds: on a busy machine a program takes its time to start
 
 
 class Processes:
@@ -48,13 +49,13 @@ class Processes:
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def until(self, condition: Callable[[], object], *, seconds: float = 40) -> float:
+    def until(self, condition: Callable[[], object], *, seconds: float = PATIENCE) -> float:
         """Wait until something holds that other processes bring about; return how long it took."""
         began = time.monotonic()
         while not condition():

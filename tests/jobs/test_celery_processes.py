@@ -18,6 +18,7 @@ from flask_ms365.simulator import App, Simulator
 from tests.conftest import HostFactory, configure
 from tests.jobs.brokers import own_redis
 from tests.jobs.cluster import LEASE, Cluster, cluster_of, host_over
+from tests.jobs.processes import PATIENCE
 from tests.services import need
 
 if os.environ.get("MS365_TEST_REQUIRE") != "all":
@@ -127,7 +128,7 @@ def test_a_worker_that_is_killed_within_a_page_is_replaced(nodes: Nodes, victim:
     nodes.beat()
     nodes.cluster.started.until(lambda: nodes.cluster.stored() >= 20)
     with box.hold() as traffic:
-        assert traffic.wait_for(1)
+        assert traffic.wait_for(1, timeout=PATIENCE)
         pid = nodes.cluster.storing()[-1]
         if victim == "worker":
             nodes.cluster.started.kill(next(worker for worker in workers if pid in children_of(worker.pid)))

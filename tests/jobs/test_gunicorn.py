@@ -12,6 +12,7 @@ from flask_ms365.models import Mailbox
 from flask_ms365.simulator import App, Simulator
 from tests.conftest import HostFactory, configure
 from tests.jobs.cluster import Cluster, cluster_of, host_over
+from tests.jobs.processes import PATIENCE
 from tests.jobs.web_server import read_each_letter, read_each_letter_once, served
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -63,7 +64,7 @@ def test_told_to_stop_in_mid_sync_it_ends_in_five_seconds_and_lets_go(cluster: C
     server = served(cluster, *GUNICORN, "--workers", "1")
     with box.hold() as traffic:
         server.until_each_ticks(1)
-        assert traffic.wait_for(1, timeout=20)
+        assert traffic.wait_for(1, timeout=PATIENCE)
         assert server.stop() == 0
     with cluster.host.app.app_context():
         assert cluster.many.session.scalars(select(Mailbox.lease_owner)).all() == [None]

@@ -10,6 +10,7 @@ import pytest
 
 from flask_ms365.simulator import Mailbox as MailboxAtMicrosoft
 from tests.conftest import Host
+from tests.jobs.processes import PATIENCE
 from tests.jobs.worker_process import start
 
 pytestmark = pytest.mark.slow
@@ -18,7 +19,7 @@ MESSAGES = 200
 
 def ended(process: subprocess.Popen[str]) -> dict[str, Any]:
     """Return what a pass tells of the one mailbox; it must end well."""
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     (report,) = json.loads(output)["mailboxes"]
     return dict(report)
@@ -28,7 +29,7 @@ def test_a_pass_leaves_a_mailbox_to_the_one_that_has_it(connected: Host, mailbox
     mailbox.deliver_many(MESSAGES, body_size=500)
     with mailbox.hold() as traffic:
         first = start(connected, "sync", "--json")
-        assert traffic.wait_for(1, timeout=30)
+        assert traffic.wait_for(1, timeout=PATIENCE)
         late = ended(start(connected, "sync", "--json"))
     assert (late["state"], late["created"]) == ("taken", 0)
     report = ended(first)

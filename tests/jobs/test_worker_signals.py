@@ -14,6 +14,7 @@ from flask_ms365.crypto import generate_key
 from flask_ms365.models import Mailbox, Message, write_transaction
 from flask_ms365.simulator import Mailbox as MailboxAtMicrosoft
 from tests.conftest import Host
+from tests.jobs.processes import PATIENCE
 from tests.jobs.worker_process import MESSAGES, keys_file, read_some, session_of, start
 
 pytestmark = pytest.mark.slow
@@ -36,7 +37,7 @@ def ended(worker: subprocess.Popen[str], number: int = signal.SIGTERM) -> float:
     """Send the signal, wait for the end, which must be a good one, and return how long it took."""
     began = time.monotonic()
     worker.send_signal(number)
-    assert worker.wait(timeout=30) == 0
+    assert worker.wait(timeout=PATIENCE) == 0
     return time.monotonic() - began
 
 
@@ -62,7 +63,7 @@ def test_told_to_stop_in_mid_page_it_ends_with_the_page_and_lets_go_of_its_lease
 ) -> None:
     with start(half_read, "worker") as worker:
         with mailbox.hold() as traffic:
-            assert traffic.wait_for(1, timeout=30)
+            assert traffic.wait_for(1, timeout=PATIENCE)
             worker.terminate()
         assert worker.wait(timeout=IN_TIME) == 0
     assert lease_of(half_read)[0] is None
@@ -73,7 +74,7 @@ def test_told_to_stop_while_an_answer_does_not_come_it_lets_go_and_ends(
 ) -> None:
     stored = count(half_read)
     with start(half_read, "worker") as worker, mailbox.hold() as traffic:
-        assert traffic.wait_for(1, timeout=30)
+        assert traffic.wait_for(1, timeout=PATIENCE)
         held = lease_of(half_read)
         assert held[0]
         assert ended(worker) < IN_TIME
@@ -88,7 +89,7 @@ def test_told_to_stop_while_an_answer_does_not_come_it_lets_go_and_ends(
 def test_a_database_that_is_locked_does_not_hold_it_up_either(half_read: Host, mailbox: MailboxAtMicrosoft) -> None:
     """Its lease cannot be freed then, and runs out."""
     with start(half_read, "worker") as worker, mailbox.hold() as traffic:
-        assert traffic.wait_for(1, timeout=30)
+        assert traffic.wait_for(1, timeout=PATIENCE)
         with half_read.app.app_context():
             session_of(half_read).connection().exec_driver_sql("BEGIN IMMEDIATE")
             assert ended(worker) < IN_TIME
@@ -101,7 +102,7 @@ def test_looks_are_let_go_as_well(connected: Host, mailbox: MailboxAtMicrosoft) 
         with write_transaction(session_of(connected)):
             session_of(connected).execute(update(Mailbox).values(next_due_at=Mailbox.created_at))
     with start(connected, "worker") as worker, mailbox.hold() as traffic:
-        assert traffic.wait_for(1, timeout=30)
+        assert traffic.wait_for(1, timeout=PATIENCE)
         assert lease_of(connected)[0]
         assert ended(worker) < IN_TIME
     assert lease_of(connected)[0] is None
@@ -109,7 +110,7 @@ def test_looks_are_let_go_as_well(connected: Host, mailbox: MailboxAtMicrosoft) 
 
 def test_told_twice_it_does_not_even_wait_for_that(connected: Host, mailbox: MailboxAtMicrosoft) -> None:
     with start(connected, "worker") as worker, mailbox.hold() as traffic:
-        assert traffic.wait_for(1, timeout=30)
+        assert traffic.wait_for(1, timeout=PATIENCE)
         worker.send_signal(signal.SIGTERM)
         worker.send_signal(signal.SIGINT)
         assert worker.wait(timeout=IN_TIME) in {128 + signal.SIGTERM, 128 + signal.SIGINT}
@@ -117,7 +118,7 @@ def test_told_twice_it_does_not_even_wait_for_that(connected: Host, mailbox: Mai
 
 def test_a_pass_of_a_timer_stops_the_same_way(half_read: Host, mailbox: MailboxAtMicrosoft) -> None:
     with start(half_read, "sync") as worker, mailbox.hold() as traffic:
-        assert traffic.wait_for(1, timeout=30)
+        assert traffic.wait_for(1, timeout=PATIENCE)
         assert ended(worker) < IN_TIME
     assert lease_of(half_read)[0] is None
 

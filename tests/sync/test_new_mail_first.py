@@ -139,6 +139,17 @@ def test_mail_that_the_history_tells_as_well_is_stored_once(synced: Synced, stop
     assert synced.differences() == []
 
 
+def test_what_is_stored_of_it_is_not_asked_for_once_more(synced: Synced, stop: Stop) -> None:
+    synced.mailbox.max_page_size = 2
+    for minutes in range(10, 50, 10):  # the look has no bodies in its pages, and goes back an hour
+        deliver(synced, f"{minutes} minutes ago", days_ago=minutes / 1440)
+    stop.after("10 minutes ago")
+    synced.simulator.requests.clear()
+    stop.after("30 minutes ago")
+
+    assert synced.simulator.count("POST", "/$batch") == 1
+
+
 def test_new_mail_that_changes_and_goes_while_the_history_is_read_is_followed(synced: Synced, stop: Stop) -> None:
     deliver_history(synced, 8)
     stop.after("History 1")
