@@ -40,6 +40,7 @@ from flask_ms365.mailboxes.edit import Editing
 from flask_ms365.mailboxes.folder_mail import FolderMail
 from flask_ms365.mailboxes.indexing import Indexing
 from flask_ms365.mailboxes.keep_alive import KeepAlive
+from flask_ms365.mailboxes.leaving import Leaving
 from flask_ms365.mailboxes.notices import Notices
 from flask_ms365.mailboxes.overdue import OverdueAlarm
 from flask_ms365.mailboxes.retention import Retention
@@ -136,10 +137,11 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
         "clock": clock,
         "wake": lambda mailbox_id: current_state().wake(mailbox_id),
     }
-    deletion = Deletion(session=session, clock=clock)
+    deletion, folder_mail = Deletion(session=session, clock=clock), FolderMail(session=session, clock=clock)
+    leaving = Leaving(session=session, clock=clock, deletion=deletion, folder_mail=folder_mail)
     disconnect = Disconnect(app=app, session=session, clock=clock, deletion=deletion)
     missing = MissingContents(session=session, settings=settings, toggle=Toggle(settings), clock=clock)
-    runner = _runner(app, session, settings, clients, missing, host, deletion)
+    runner = _runner(app, session, settings, clients, missing, host, leaving)
     return State(
         session=session,
         keyring=keyring,
@@ -168,7 +170,7 @@ def _state(app: Flask, session: AnySession, host: Host) -> State:
         processes=Processes(session=session, known=host.processes, clock=clock),
         disconnect=disconnect,
         choices=Choices(session=session, clients=clients, clock=clock),
-        folder_mail=FolderMail(session=session, clock=clock),
+        folder_mail=folder_mail,
         contents=Contents(app=app, session=session, clients=clients),
         missing_contents=missing,
         runner=runner,
@@ -196,7 +198,7 @@ def _runner(
     clients: MailboxClients,
     missing: MissingContents,
     host: Host,
-    deletion: Deletion,
+    leaving: Leaving,
 ) -> Runner:
     keep_alive = KeepAlive(
         app=app, session=session, tokens=clients.tokens, registration=clients.registration, clock=host.clock
@@ -217,8 +219,7 @@ def _runner(
             Reminder(app=app, session=session, clock=host.clock).remind,
             OverdueAlarm(app=app, session=session, engine=_engine, clock=host.clock).tell,
             lambda _: settings.note_key(),
-            lambda _: deletion.chore(),
-            lambda _: current_state().folder_mail.chore(),
+            lambda _: leaving.chore(),
             lambda _: keep_alive.chore(),
             Retention(session=session, clock=host.clock).chore,
             lambda _: indexing.chore(),

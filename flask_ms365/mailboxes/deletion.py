@@ -38,7 +38,6 @@ from flask_ms365.words import Words
 _log = logging.getLogger(__name__)
 
 _AT_ONCE = 500  # rows a transaction: others wait for it
-_A_WHILE = 10.0  # seconds of a tick, which has mailboxes to sync too
 _AGAIN = timedelta(hours=1)
 _REFUSED = Words(
     "Records of this app still refer to this mail, so the database refused to delete it. Nothing of the app was lost. "
@@ -52,13 +51,6 @@ class Deletion:
 
     session: AnySession
     clock: Callable[[], datetime]
-
-    def chore(self) -> None:
-        """Go on with what is on its way out; asked at each tick, also while emails sync is off."""
-        waiting = select(Mailbox.id).where(Mailbox.state == "deleting", Mailbox.next_due_at <= self.clock())
-        until = time.monotonic() + _A_WHILE
-        for mailbox_id in self.session.scalars(waiting.order_by(Mailbox.next_due_at)).all():
-            self.go_on(mailbox_id, seconds=max(0.0, until - time.monotonic()))
 
     def go_on(self, mailbox_id: int, *, seconds: float) -> None:
         """Delete a batch, and more until ``seconds`` are over or nothing is left."""

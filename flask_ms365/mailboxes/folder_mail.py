@@ -22,7 +22,6 @@ from flask_ms365.sync.lease import take_away
 
 _AT_ONCE = 500  # rows a transaction: others wait for it
 _A_MOMENT = 2.0  # seconds that somebody waits for a page
-_A_WHILE = 10.0  # seconds of a tick, which has mailboxes to sync too
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,13 +72,6 @@ class FolderMail:
             record(self.session, "mailbox.folder_mail_deleted", mailbox, at=self.clock(), actor=actor, **detail)
         self.go_on(mailbox_id, folder_id, seconds=_A_MOMENT)
         return True
-
-    def chore(self) -> None:
-        """Go on with what is on its way out; asked at each tick, also while emails sync is off."""
-        waiting = select(Folder.mailbox_id, Folder.id).where(Folder.deleted_to.is_not(None))
-        until = time.monotonic() + _A_WHILE
-        for mailbox_id, folder_id in self.session.execute(waiting).all():
-            self.go_on(mailbox_id, folder_id, seconds=max(0.0, until - time.monotonic()))
 
     def go_on(self, mailbox_id: int, folder_id: int, *, seconds: float) -> None:
         """Delete a batch, and more until ``seconds`` are over or nothing is left but what is kept."""

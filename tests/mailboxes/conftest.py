@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 
+from flask_ms365.mailboxes.leaving import Leaving
 from flask_ms365.models import Attachment, Connection, Folder, Mailbox, Message, SyncRun, write_transaction
 from flask_ms365.models.base import Base
 from flask_ms365.sync.report import RunReport
@@ -69,8 +70,14 @@ def tick(host: Host) -> None:
 
 def chore(host: Host) -> None:
     """Do what a tick does for mail that is being deleted."""
+    state = host.app.extensions["ms365.state"]
     with host.app.app_context():
-        host.app.extensions["ms365.state"].disconnect.deletion.chore()
+        Leaving(
+            session=state.session,
+            clock=state.clock,
+            deletion=state.disconnect.deletion,
+            folder_mail=state.folder_mail,
+        ).chore()
 
 
 def deliver(synced: Synced, count: int = 3) -> None:

@@ -63,7 +63,7 @@ def one_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make batches of a single row, and no time for a second one."""
     monkeypatch.setattr("flask_ms365.mailboxes.deletion._AT_ONCE", 1)
     monkeypatch.setattr("flask_ms365.mailboxes.disconnect._A_MOMENT", 0.0)
-    monkeypatch.setattr("flask_ms365.mailboxes.deletion._A_WHILE", 0.0)
+    monkeypatch.setattr("flask_ms365.mailboxes.leaving._A_WHILE", 0.0)
 
 
 @pytest.fixture

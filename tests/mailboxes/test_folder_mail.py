@@ -12,7 +12,7 @@ from sqlalchemy import false, select, text
 from flask_ms365 import Change
 from flask_ms365.models import Attachment, AuditEvent, Folder, Mailbox, Message
 from tests.mailboxes.choosing import choose, folder_id, mailbox_id, stored
-from tests.mailboxes.conftest import rows, tick
+from tests.mailboxes.conftest import chore, rows, tick
 from tests.mailboxes.test_deletion import Killed, killed_at
 from tests.sync.conftest import Synced
 
@@ -34,18 +34,13 @@ def one_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make batches of a single row, and no time for a second one."""
     monkeypatch.setattr("flask_ms365.mailboxes.folder_mail._AT_ONCE", 1)
     monkeypatch.setattr("flask_ms365.mailboxes.folder_mail._A_MOMENT", 0.0)
-    monkeypatch.setattr("flask_ms365.mailboxes.folder_mail._A_WHILE", 0.0)
+    monkeypatch.setattr("flask_ms365.mailboxes.leaving._A_WHILE", 0.0)
 
 
 def delete(synced: Synced, folder: str = "Archive") -> bool:
     with synced.host.app.app_context():
         state = synced.host.app.extensions["ms365.state"]
         return bool(state.folder_mail.delete(mailbox_id(synced.host), folder_id(synced.host, folder), actor="ana"))
-
-
-def chore(synced: Synced) -> None:
-    with synced.host.app.app_context():
-        synced.host.app.extensions["ms365.state"].folder_mail.chore()
 
 
 def is_under_way(synced: Synced) -> bool:
@@ -108,7 +103,7 @@ def test_a_kill_at_any_statement_is_made_up_for(unticked: Synced, one_at_once: N
     while is_under_way(unticked):
         with suppress(Killed), killed_at(unticked.host, statement=kills + 1):
             kills += 1
-            chore(unticked)
+            chore(unticked.host)
     assert (kills > 5, stored(unticked)) == (True, ["In"])
 
 
@@ -117,7 +112,7 @@ def test_ticked_again_meanwhile_what_is_left_stays_and_the_rest_is_read_anew(
 ) -> None:
     delete(unticked)
     choose(unticked, {"Inbox", "Archive"}, reads_new=False)
-    chore(unticked)
+    chore(unticked.host)
     assert len(stored(unticked)) == 3
     unticked.sync()
     assert (len(stored(unticked)), is_under_way(unticked)) == (4, False)
@@ -137,7 +132,7 @@ def test_a_message_that_was_moved_meanwhile_is_not_lost(unticked: Synced, one_at
     unticked.mailbox.move(moved.id, "inbox")
     unticked.sync()
     for _ in range(4):
-        chore(unticked)
+        chore(unticked.host)
     assert stored(unticked) == ["In", "Kept 2"]
 
 
