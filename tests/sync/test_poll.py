@@ -44,8 +44,7 @@ def test_any_number_of_idle_mailboxes_take_as_many_statements(many: Many, count:
     changes = [text for text in statements if text.startswith(("INSERT", "UPDATE", "DELETE"))]
     # to take them, and to let them go; the rest is the tick's
     assert sum("ms365_mailbox" in text for text in changes) == 2
-    assert sum("ms365_mailbox" in text or "ms365_folder" in text for text in statements) <= 9
-    assert len(statements) < 30
+    assert len([text for text in statements if not text.startswith("BEGIN")]) <= 15
 
 
 def test_an_idle_mailbox_is_not_listed_among_the_runs_it_had(many: Many) -> None:
