@@ -21,7 +21,7 @@ from flask_ms365.models import Attachment, AttachmentContent, Mailbox, Message, 
 from flask_ms365.models.base import AnySession, rows_changed
 from flask_ms365.settings.service import Settings
 from flask_ms365.settings.snapshot import Snapshot
-from flask_ms365.sync.lease import Lease, renew, shared_now
+from flask_ms365.sync.lease import Lease, renew
 from flask_ms365.sync.toggle import Toggle
 from flask_ms365.waiting import backoff
 
@@ -113,7 +113,7 @@ class MissingContents:
             rows_changed(self.session, failed.values(values))
 
     def _hold(self, lease: Lease) -> None:
-        renew(self.session, lease, shared_now(self.session, self.clock()))
+        renew(self.session, lease, self.clock())
         self.toggle.check()
 
 

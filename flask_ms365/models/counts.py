@@ -6,13 +6,14 @@ import random
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Date, String, delete, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flask_ms365.models.base import AnySession, Base, after_rollback, rows_changed, write_transaction
-from flask_ms365.models.upsert import upsert
+from flask_ms365.models.upsert import upsert_on
 from flask_ms365.tally import Tally
 
 # (name, label) -> how often; the label is empty where a name has none
@@ -88,4 +89,10 @@ def add_up_old_counts(session: AnySession, *, now: datetime) -> None:
 
 def _add(session: AnySession, rows: list[dict[str, Any]]) -> None:
     if rows:
-        upsert(session, _COUNT, rows, lambda new: {"value": _COUNT.c.value + new.value})
+        session.execute(_added(session.connection().dialect.name), rows)
+
+
+@lru_cache(maxsize=4)
+def _added(dialect: str) -> Any:
+    """Return the statement that adds to a part, made once: it goes with every page."""
+    return upsert_on(dialect, _COUNT, lambda new: {"value": _COUNT.c.value + new.value})

@@ -16,12 +16,14 @@ Changes = Callable[["ColumnCollection[str, Any]"], Mapping[str, Any]]
 
 def upsert(session: AnySession, table: FromClause, rows: Sequence[Mapping[str, Any]], changes: Changes) -> None:
     """Insert ``rows``; where the primary key is taken, make ``changes`` to the row that has it."""
+    session.execute(upsert_on(session.connection().dialect.name, table, changes), rows)
+
+
+def upsert_on(dialect: str, table: FromClause, changes: Changes) -> Any:
+    """Return the statement for a database, for whoever keeps it: to make it takes longer than to run it."""
     target: Any = table
-    dialect = session.connection().dialect.name
     if dialect in ("mysql", "mariadb"):
         theirs = mysql.insert(target)
-        session.execute(theirs.on_duplicate_key_update(list(changes(theirs.inserted).items())), rows)
-        return
+        return theirs.on_duplicate_key_update(list(changes(theirs.inserted).items()))
     ours: Any = postgresql.insert(target) if dialect == "postgresql" else sqlite.insert(target)
-    key = list(target.primary_key.columns)
-    session.execute(ours.on_conflict_do_update(index_elements=key, set_=changes(ours.excluded)), rows)
+    return ours.on_conflict_do_update(index_elements=list(target.primary_key.columns), set_=changes(ours.excluded))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from sqlalchemy import and_, bindparam, case, literal, not_, or_, select, text, update
@@ -47,13 +47,13 @@ _NOW = {
     "mariadb": "SELECT UTC_TIMESTAMP(6)",
 }
 
+_HELD_UNTIL = {
+    "postgresql": text("clock_timestamp() + make_interval(secs => :held_for)"),
+    "mysql": text("UTC_TIMESTAMP(6) + INTERVAL :held_for SECOND"),
+    "mariadb": text("UTC_TIMESTAMP(6) + INTERVAL :held_for SECOND"),
+}
+
 _MAILBOX: Any = Mailbox.__table__
-# made once: this goes with every page
-_RENEWED = update(_MAILBOX).where(
-    _MAILBOX.c.id == bindparam("held_id"),
-    _MAILBOX.c.lease_epoch == bindparam("held_epoch"),
-    _MAILBOX.c.lease_owner == bindparam("held_owner"),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,15 +205,31 @@ def _note_takeovers(session: AnySession, left: Sequence[int], owner: str, now: d
     add_counts(session, {("lease_takeovers", ""): len(rows)}, at=now)
 
 
-def renew(session: AnySession, lease: Lease, now: datetime, **values: Any) -> None:
+def renew(session: AnySession, lease: Lease, own: datetime, **values: Any) -> None:
     """Go on holding, within the page's transaction, and write ``values`` of the mailbox.
 
     Raise :exc:`LeaseLost` when somebody else took over.
     """
+    dialect = session.connection().dialect.name
+    if dialect in _HELD_UNTIL:
+        values["held_for"] = lease.seconds
+    else:
+        values["lease_expires_at"] = own + timedelta(seconds=lease.seconds)
     held = {"held_id": lease.mailbox_id, "held_epoch": lease.epoch, "held_owner": lease.owner}
-    values["lease_expires_at"] = now + timedelta(seconds=lease.seconds)
-    if not session.execute(_RENEWED, {**held, **values}).rowcount:  # type: ignore[attr-defined]
+    if not session.execute(_renewed(dialect), {**held, **values}).rowcount:  # type: ignore[attr-defined]
         raise LeaseLost
+
+
+@lru_cache(maxsize=4)
+def _renewed(dialect: str) -> Update:
+    """Return the statement that renews, made once: it goes with every page. Time is what :func:`shared_now` tells."""
+    renewed = update(_MAILBOX).where(
+        _MAILBOX.c.id == bindparam("held_id"),
+        _MAILBOX.c.lease_epoch == bindparam("held_epoch"),
+        _MAILBOX.c.lease_owner == bindparam("held_owner"),
+    )
+    until = _HELD_UNTIL.get(dialect)
+    return renewed if until is None else renewed.values(lease_expires_at=until)
 
 
 def release(session: AnySession, lease: Lease, **outcome: Any) -> bool:

@@ -13,7 +13,7 @@ from flask_ms365.graph import FolderData, GraphClient
 from flask_ms365.models import Folder, Mailbox, write_transaction
 from flask_ms365.models.base import AnySession
 from flask_ms365.sync.folders import LISTED_EVERY, FolderTree, read_tree
-from flask_ms365.sync.lease import Lease, renew, shared_now
+from flask_ms365.sync.lease import Lease, renew
 from flask_ms365.words import Words
 
 # the names that Graph gives in every language; resolved once a mailbox
@@ -95,14 +95,11 @@ class FolderListing:
         self, listed: Mapping[str, FolderData], names: Mapping[str, str], link: str, *, is_whole: bool
     ) -> FolderTree:
         now = self._clock()
-        asked = {"folders_link": link or None, "folders_asked_at": now}
+        asked = {"folders_link": link or None, "folders_asked_at": now} | (
+            {"folders_listed_at": now} if is_whole else {}
+        )
         with write_transaction(self._session):
-            renew(
-                self._session,
-                self._lease,
-                shared_now(self._session, now),
-                **asked | ({"folders_listed_at": now} if is_whole else {}),
-            )
+            renew(self._session, self._lease, now, **asked)
             self._check_toggle()
             rows = _write_folders(self._session, self._lease.mailbox_id, listed, names)
             if is_whole:

@@ -12,22 +12,27 @@ from flask_ms365.graph.types import MessageData, Person
 from flask_ms365.models.base import GRAPH_ID_LENGTH
 
 # Graph's property -> our column, where the value needs no change
-_PLAIN = (
-    ("change_key", "change_key"),
-    ("internet_message_id", "internet_message_id"),
-    ("subject", "subject"),
-    ("received_date_time", "received_at"),
-    ("sent_date_time", "sent_at"),
-    ("is_read", "is_read"),
-    ("is_draft", "is_draft"),
-    ("importance", "importance"),
-    ("has_attachments", "has_attachments"),
-    ("body_preview", "preview"),
-    ("web_link", "web_link"),
-)
+_PLAIN = {
+    "change_key": "change_key",
+    "internet_message_id": "internet_message_id",
+    "subject": "subject",
+    "received_date_time": "received_at",
+    "sent_date_time": "sent_at",
+    "is_read": "is_read",
+    "is_draft": "is_draft",
+    "importance": "importance",
+    "has_attachments": "has_attachments",
+    "body_preview": "preview",
+    "web_link": "web_link",
+}
+_plain = attrgetter(*_PLAIN)
 
-_COLUMNS = tuple(column for _, column in _PLAIN)
-_plain = attrgetter(*(name for name, _ in _PLAIN))
+_COLUMNS = (
+    *_PLAIN.values(),
+    "conversation_id",
+    *("from_name", "from_address", "sender_name", "sender_address", "recipients"),
+    *("categories", "flag_status", "body_content_type", "body"),
+)
 
 # no control characters, no spaces: MySQL would not tell an id from the same one with a space after it
 _ID = re.compile(rf"[!-~]{{1,{GRAPH_ID_LENGTH}}}")
@@ -60,16 +65,15 @@ def message_values(item: MessageData) -> dict[str, Any]:
     plain = _plain(item)
     if UNSET in plain:
         plain = tuple(None if value is UNSET else value for value in plain)
-    values: dict[str, Any] = dict(zip(_COLUMNS, plain, strict=True))
-    values["conversation_id"] = _storable(item.conversation_id)
-    values["from_name"], values["from_address"] = _name_and_address(item.sent_from)
-    values["sender_name"], values["sender_address"] = _name_and_address(item.sender)
-    values["recipients"] = _recipients(item)
-    values["categories"] = item.categories or []
-    values["flag_status"] = item.flag.flag_status if item.flag else None
-    values["body_content_type"] = item.body.content_type if item.body else None
-    values["body"] = item.body.content if item.body else None
-    return values
+    flag, body = item.flag, item.body
+    values = (
+        *plain,
+        _storable(item.conversation_id),
+        *(*_name_and_address(item.sent_from), *_name_and_address(item.sender), _recipients(item)),
+        *(item.categories or [], flag.flag_status if flag else None),
+        *((body.content_type, body.content) if body else (None, None)),
+    )
+    return dict(zip(_COLUMNS, values, strict=True))
 
 
 def without_body(values: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from flask_ms365.processes.calling import Calling
 from flask_ms365.signals import message_synced
 from flask_ms365.sync.attachments import replace_attachments
 from flask_ms365.sync.changes import Change, Handler
-from flask_ms365.sync.lease import Lease, renew, shared_now
+from flask_ms365.sync.lease import Lease, renew
 from flask_ms365.sync.page import Aside, HandlerFailed, Page
 from flask_ms365.sync.plan import Known, Likeness, Write
 from flask_ms365.sync.rows import without_body
@@ -192,13 +192,7 @@ class Store:
     def _hold(self) -> None:
         """Within a transaction: go on holding the mailbox, and keep the toggle as it is until the end."""
         now = self._clock()
-        renew(
-            self._session,
-            self._lease,
-            shared_now(self._session, now),
-            quota_left=self._quota.left,
-            quota_at=now,
-        )
+        renew(self._session, self._lease, now, quota_left=self._quota.left, quota_at=now)
         self._check_toggle()
 
     @property

@@ -92,7 +92,7 @@ def _keep_journal() -> None:
     Store._hold = hold_and_note  # type: ignore[method-assign]
 
 
-def _renew_without_fence(session: Any, lease: Lease, now: datetime, **values: Any) -> None:
-    until = now + timedelta(seconds=lease.seconds)
+def _renew_without_fence(session: Any, lease: Lease, own: datetime, **values: Any) -> None:
+    until = own + timedelta(seconds=lease.seconds)
     held = update(Mailbox).where(Mailbox.id == lease.mailbox_id)
     rows_changed(session, held.values(lease_expires_at=until, **values))
