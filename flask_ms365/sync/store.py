@@ -69,7 +69,8 @@ class Store:
         found: dict[str, Known] = {}
         for ids in in_batches(graph_ids):
             asked = {"mailbox_id": self._lease.mailbox_id, "graph_ids": ids}
-            found |= {row[1]: Known._make(row) for row in self._session.execute(_KNOWN_ROWS, asked)}
+            # all at once: to fetch row by row takes twice the time
+            found |= {row[1]: Known._make(row) for row in self._session.execute(_KNOWN_ROWS, asked).all()}
         self._session.commit()
         return found
 
