@@ -72,7 +72,7 @@ def read_heartbeats(session: AnySession) -> list[Heartbeat]:
 
 def pulse(session: AnySession, snapshot: Snapshot, *, engine: str, now: datetime) -> Pulse:
     """Return how it is with those who tick; ``engine`` is the one that the host has chosen. One statement."""
-    interval = timedelta(minutes=snapshot.number("sync_interval"))
+    interval = snapshot.sync_interval
     beats, toggle = read_heartbeats(session), snapshot.stored("email_sync")
     last = beats[0] if beats else None
     signs = [at for at in (last and last.at, toggle and toggle.changed_at) if at]

@@ -6,13 +6,12 @@ import base64
 import hashlib
 import hmac
 import math
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from flask_ms365.errors import SignInFailed
-from flask_ms365.identity.keys import SigningKey, SigningKeys, TenantKeys, is_issuer_of
+from flask_ms365.identity.keys import GUID, SigningKey, SigningKeys, TenantKeys, is_issuer_of
 from flask_ms365.identity.registration import AppRegistration
 from flask_ms365.identity.unverified import claims_of
 from flask_ms365.words import Words
@@ -21,7 +20,6 @@ _LEEWAY = 60  # seconds; Authlib's own 120 take a token that expired a minute ag
 
 # tid, oid: who somebody is, whatever they are called today
 Account = tuple[str, str]
-_GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +111,7 @@ def _signed_claims(token: str, key: SigningKey) -> dict[str, Any]:
 
 def _check_issuer(claims: dict[str, Any], issuer: str, key: SigningKey) -> None:
     tid = str(claims.get("tid", ""))
-    if not _GUID.fullmatch(tid):
+    if not GUID.fullmatch(tid):
         raise _refused("tid", Words("The ID token names no tenant."))
     named = claims.get("iss")
     if named != issuer.replace("{tenantid}", tid) or f"/{tid}/" not in named:
@@ -146,7 +144,7 @@ def _check_access_token(claims: dict[str, Any], access_token: str) -> None:
 
 def _identity(claims: dict[str, Any]) -> Identity:
     oid = str(claims.get("oid", ""))
-    if not claims.get("sub") or not _GUID.fullmatch(oid):
+    if not claims.get("sub") or not GUID.fullmatch(oid):
         raise _refused("sub", Words("The ID token does not say who signed in."))
     return Identity(tid=claims["tid"], oid=oid, name=_text(claims, "name"), upn=_text(claims, "preferred_username"))
 

@@ -17,7 +17,8 @@ from flask_ms365.words import Words
 _KEEP = timedelta(hours=24)
 # how often an unknown key id may make us look again: anybody can make one up
 _LOOK_AGAIN = timedelta(minutes=5)
-_GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+# in small letters alone, as Microsoft writes the ids of its tokens
+GUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _ANY_TENANT = {"common", "organizations"}
 
 
@@ -98,7 +99,7 @@ class SigningKeys:
 def may_be_issuer(registration: AppRegistration, issuer: str) -> bool:
     """Tell whether ``issuer`` may stand for an answer: where any tenant may sign in, it names one of them."""
     named = issuer.removeprefix(f"{origin_of(issuer)}/").removesuffix("/v2.0")
-    is_any = registration.tenant.lower() in _ANY_TENANT and _GUID.fullmatch(named)
+    is_any = registration.tenant.lower() in _ANY_TENANT and GUID.fullmatch(named)
     return is_issuer_of(replace(registration, tenant=named) if is_any else registration, issuer)
 
 
@@ -110,4 +111,4 @@ def is_issuer_of(registration: AppRegistration, issuer: str) -> bool:
         return False
     if tenant in _ANY_TENANT:
         return named == "{tenantid}"
-    return named == tenant if _GUID.fullmatch(tenant) else bool(_GUID.fullmatch(named))
+    return named == tenant if GUID.fullmatch(tenant) else bool(GUID.fullmatch(named))

@@ -67,8 +67,7 @@ class Notices:
     def _find(self, snapshot: Snapshot, limit: datetime | None) -> Sequence[Row[Any]]:
         """Return mailboxes whose cause is another than was told."""
         # an outage makes all of them overdue within an interval: by then it is known how many they are
-        patience = timedelta(minutes=snapshot.number("sync_interval"))
-        is_overdue = self._overdue(limit, patience)
+        is_overdue = self._overdue(limit, patience=snapshot.sync_interval)
         cause = cause_of(is_overdue, failing_before=self.clock() - _QUIET)
         rows = self.session.execute(_untold(cause, is_overdue, knows_overdue=limit is not None)).all()
         self.session.commit()

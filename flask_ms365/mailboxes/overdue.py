@@ -30,7 +30,7 @@ _AT_A_TICK = 100
 
 def overdue_before(snapshot: Snapshot, now: datetime) -> datetime | None:
     """Return since when every mailbox must have had a success; None where the sync has not been on for so long."""
-    limit = now - max(_LEAST, _INTERVALS * timedelta(minutes=snapshot.number("sync_interval")))
+    limit = now - max(_LEAST, _INTERVALS * snapshot.sync_interval)
     toggle = snapshot.stored("email_sync")
     was_on = snapshot.is_sync_on and (toggle is None or toggle.changed_at < limit)
     return limit if was_on else None

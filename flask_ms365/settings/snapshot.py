@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from flask_ms365.crypto import Keyring
@@ -159,6 +160,11 @@ class Snapshot:
     def is_sync_on(self) -> bool:
         """Tell whether emails are to be synced."""
         return self.effective("email_sync").value is True
+
+    @property
+    def sync_interval(self) -> timedelta:
+        """How long a mailbox rests between two syncs."""
+        return timedelta(minutes=self.number("sync_interval"))
 
     @property
     def last_change(self) -> Setting | None:

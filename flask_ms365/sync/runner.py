@@ -113,7 +113,7 @@ class Runner:
             clock=self.clock,
             since=self._since(settings),
             lacks_contents=self.missing.lacking(settings),
-            interval=_interval(settings),
+            interval=settings.sync_interval,
             lease_seconds=self._lease_seconds,
             owners=self._owners,
             tenants=self._tenants(settings),
@@ -160,7 +160,7 @@ class Runner:
                 folders_age=folders_age,
                 is_enough=is_enough,
             )
-            self._finish(lease, report, started_at, jittered(_interval(snapshot)))
+            self._finish(lease, report, started_at, jittered(snapshot.sync_interval))
             place.leave(report, shared_now(self.session, self.clock()))
         return report
 
@@ -168,7 +168,7 @@ class Runner:
         """Write down who ticks, since silence is told on the pages; do what is due with time; return the settings."""
         snapshot = self._read_settings()
         with write_transaction(self.session):
-            beat(self.session, engine=self.engine(), at=self.clock(), interval=_interval(snapshot))
+            beat(self.session, engine=self.engine(), at=self.clock(), interval=snapshot.sync_interval)
         for chore in self.chores:
             chore(snapshot)
         return snapshot
@@ -355,7 +355,3 @@ def _name_of(error: BaseException) -> str:
     if isinstance(error, ProcessFailed):
         return f"{type(error.__cause__).__name__} in the process {error.process}"
     return type(error).__name__
-
-
-def _interval(settings: Snapshot) -> timedelta:
-    return timedelta(minutes=settings.number("sync_interval"))
