@@ -23,6 +23,16 @@ def _names(text: str) -> list[str]:
 MOST_TAGS = 20_000
 _TAG = re.compile(r"</?[A-Za-z]")
 
+# It also compares each attribute of a tag with all before it.
+MOST_ATTRIBUTES = 200
+# as the parser reads them, each with what is between it and the next; a quote that nobody closes goes on to the end
+_NAME = re.compile(r"[^\t\n\f\r />]*[\t\n\f\r /]*")
+_ATTRIBUTE = re.compile(
+    r"""[^\t\n\f\r />][^\t\n\f\r />=]*"""
+    r"""(?:[\t\n\f\r ]*=[\t\n\f\r ]*(?:"[^"]*(?:"|\Z)|'[^']*(?:'|\Z)|[^\t\n\f\r >"'][^\t\n\f\r >]*)?)?"""
+    r"""[\t\n\f\r /]*"""
+)
+
 # Left open, these are opened again by every paragraph that follows: 20 KB of letter would become 20 MB of page. Under
 # a name that the parser does not know they are like any other element; they get their own back behind it.
 _FORMATTING = _names("b big code em font i s small strike strong tt u")
@@ -75,8 +85,26 @@ class MailHtml:
 
 
 def is_too_much(text: str) -> bool:
-    """Tell whether HTML has more tags than any letter, so that only its text should be shown."""
-    return sum(1 for _ in _TAG.finditer(text)) > MOST_TAGS
+    """Tell whether HTML has more tags than any letter, or a tag more attributes, so that only its text should be shown.
+
+    A tag may begin in a comment, or within what another one quotes. So each is read by itself, unless that takes long.
+    """
+    was_read = 0
+    for number, tag in enumerate(_TAG.finditer(text), start=1):
+        count, end = _attributes(text, tag.end())
+        was_read += end - tag.start()
+        if number > MOST_TAGS or count > MOST_ATTRIBUTES or was_read > 2 * len(text):
+            return True
+    return False
+
+
+def _attributes(text: str, at: int) -> tuple[int, int]:
+    """Return how many attributes a tag has, if not too many, and where they end."""
+    count, name = 0, _NAME.match(text, at)
+    at = name.end() if name else at
+    while count <= MOST_ATTRIBUTES and (attribute := _ATTRIBUTE.match(text, at)):
+        count, at = count + 1, attribute.end()
+    return count, at
 
 
 def text_of(text: str) -> str:

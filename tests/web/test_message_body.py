@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from flask_ms365.simulator import Attachment, Simulator
-from flask_ms365.web.mail_html import MOST_TAGS
+from flask_ms365.web.mail_html import MOST_ATTRIBUTES, MOST_TAGS
 from tests.conftest import Clock, Host
 from tests.visitor import Visitor
 from tests.web.conftest import AddMessage, Deliver, main
@@ -311,18 +311,25 @@ def test_an_odd_content_id_finds_its_image(connected: Host, deliver: Deliver, co
 
 # as much as can be
 
+_ATTRIBUTES = " ".join(f"a{n}" for n in range(50_000))
 _TOO_MUCH = {
     "nested blocks": "<div>" * 100_000,
     "nested tables": "<table><tr><td>" * 100_000,
     "open elements": "<span>" * 50_000 + "</x>" * 50_000,
     "lists": "<ul><li>" * 50_000,
+    "attributes": f"<p {_ATTRIBUTES}>",
+    "attributes of an end": f"<script><a</script {_ATTRIBUTES}>",
+    "attributes behind angle brackets": "<p " + " ".join(f"a{n}='<b>'" for n in range(50_000)) + ">",
+    "attributes behind a comment": f"""<!-- <p title=" --><p {_ATTRIBUTES} title=">">""",
+    "tags within tags": "<p title='" * 15_000 + " " * 1_000_000,
+    "names within names": "<p" * 15_000 + " " * 1_000_000,
 }
 _A_LOT = {
     "as many tags as are shown": "<div>" * (MOST_TAGS - 1),
     "formatting left open": "<p>" + "".join(f"<font color={n}>" for n in range(5000)) + "</p>" + "<p>x</p>" * 5000,
     "angle brackets": "<" * 1_000_000,
     "an attribute": f'<p style="{"a:b;" * 300_000}" title="{"x" * 1_000_000}">',
-    "attributes": "<p " + " ".join(f"a{n}=1" for n in range(50_000)) + ">",
+    "as many attributes as are shown": ("<p " + " ".join(f"a{n}" for n in range(MOST_ATTRIBUTES)) + ">") * 3000,
     "plain text": "x" * 5_000_000,
 }
 _SECONDS = 30  # of work, for both, on a slow machine; without limits these take minutes and gigabytes
