@@ -150,7 +150,7 @@ def test_a_broker_is_told_ids_and_nothing_else(nodes: Nodes, registration: App) 
         state.wake()
     with nodes.celery.connection_for_read() as connection:
         queue = connection.SimpleQueue(nodes.celery.conf.task_default_queue)
-        messages = [queue.get(timeout=10) for _ in range(2)]
+        messages = [queue.get(timeout=PATIENCE) for _ in range(2)]
         told = [(message.headers["task"], json.loads(message.body)[:2]) for message in messages]
         everything = " ".join(f"{message.headers} {message.properties} {message.body}" for message in messages)
         queue.close()

@@ -18,6 +18,7 @@ from flask_ms365.jobs.screen import Screen, under_way
 from flask_ms365.models import Message
 from flask_ms365.simulator import Mailbox as MailboxAtMicrosoft
 from tests.conftest import Host
+from tests.jobs.processes import PATIENCE
 from tests.jobs.worker_process import MESSAGES, read_some, start
 
 
@@ -41,7 +42,7 @@ class Drawn:
 
     def wait(self) -> None:
         for _ in range(2):  # asked again, it has drawn what it was told first
-            assert self._asked.acquire(timeout=10)
+            assert self._asked.acquire(timeout=PATIENCE)
 
 
 def test_what_is_under_way_is_drawn_over_and_over_on_one_line(drawn: Drawn, capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,5 +132,5 @@ def test_a_terminal_shows_the_mailbox_under_way_and_then_how_it_went(
         assert terminal.wait_for(r"ana@contoso\.example: done \(250 created, 0 updated, 0 moved, 0 removed\)")
         if command == "worker":
             process.terminate()
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=PATIENCE) == 0
     os.close(ours)
