@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, func, or_, select
@@ -63,10 +64,13 @@ class SystemMailboxes(Connecting):
         rows = self.session.execute(found).all()
         return (rows[0][0], rows[0][1], bool(rows[0][2]), readers_in(rows)) if rows else None
 
-    def add(self, *, address: str, label: str, access: str, actor: str | None) -> int:
+    def add(
+        self, *, address: str, label: str, access: str, sync_from: datetime | None = None, actor: str | None
+    ) -> int:
         """Add a mailbox and return its id; raise :exc:`MailboxRefused`.
 
         One whose mail was kept is taken up again. The app's own permission is tried before anything is stored.
+        ``sync_from`` is from when on mail is read: None as the settings say, or as it was.
         """
         if access not in WAYS:
             raise MailboxRefused("access", Words("Choose how the mailbox is to be read."))
@@ -82,6 +86,7 @@ class SystemMailboxes(Connecting):
             label = clean_label(label)
             refuse_label(self.session, label, beside=mailbox.id)
             mailbox.label, mailbox.access = label or None, access
+            mailbox.sync_from = sync_from or mailbox.sync_from
             mailbox.state = "sign_in_needed"
             if access == "application":
                 mailbox.connection_id = None

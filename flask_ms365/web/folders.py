@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timezone
+from datetime import datetime
 
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -14,11 +14,12 @@ from flask_ms365.mailboxes.choices import Choice, Count, NothingRead, ShownFolde
 from flask_ms365.models import Mailbox
 from flask_ms365.state import current_state
 from flask_ms365.sync.lease import DISCONNECTED
-from flask_ms365.sync.since import ALL_MAIL, since_for, since_of
+from flask_ms365.sync.since import since_for, since_of
 from flask_ms365.web.forms import CsrfForm
 from flask_ms365.web.found import page_of, theirs
 from flask_ms365.web.problem import not_found
 from flask_ms365.web.row_id import row_id
+from flask_ms365.web.since import ShownSince, posted_since, stored_since
 from flask_ms365.web.snapshot import current_snapshot
 from flask_ms365.web.words import Notice
 from flask_ms365.words import Words
@@ -44,18 +45,14 @@ _TOO_LONG = Notice(
     title=Words("Nothing happened"),
     text=Words("This page was open too long. Look at it again, and press the button."),
 )
-_NO_DAY = Words("Enter a day, such as 2024-03-01.")
-_NOT_YET = Words("This day is yet to come. Enter today, or an earlier one.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Posted:
-    """What the form said: a choice, how its day was put, and what is wrong with that."""
+    """What the form said: a choice, and how its day was put."""
 
     choice: Choice
-    since: str
-    day: str
-    error: Words | None = None
+    since: ShownSince
 
 
 def mailbox_folders(mailbox_id: int) -> ResponseReturnValue:
@@ -70,7 +67,7 @@ def mailbox_folders(mailbox_id: int) -> ResponseReturnValue:
     posted, wanted = _posted(mailbox), request.form.get("do")
     if wanted == "list":
         return _list(mailbox, posted)
-    if posted.error:
+    if posted.since.error:
         return _page(mailbox, posted)
     return _count(mailbox, posted) if wanted == "count" else _save(mailbox, posted)
 
@@ -140,7 +137,7 @@ def _page(
     notices: Sequence[Notice] = (),
 ) -> str:
     folders, shown = current_state().choices.folders(mailbox.id), posted or _as_stored(mailbox)
-    errors = {"folders": refusal, "day": shown.error}
+    errors = {"folders": refusal, "day": shown.since.error}
     fields = {"folders": "ms365-folders", "day": "ms365-since-day"}
     return render_template(
         "ms365/folders.html",
@@ -152,7 +149,6 @@ def _page(
         kept_count=sum(folder.stored for folder in _all(folders) if not folder.is_read),
         reads_new=shown.choice.reads_new,
         since=shown.since,
-        day=shown.day,
         days=current_snapshot().number("sync_since"),
         count=count,
         errors=errors,
@@ -167,40 +163,19 @@ def _is_ticked(folder: ShownFolder, choice: Choice) -> bool:
 
 def _as_stored(mailbox: Mailbox) -> _Posted:
     choice = Choice(reads_new=mailbox.reads_new_folders, shown=(), ticked=(), sync_from=mailbox.sync_from)
-    if mailbox.sync_from is None:
-        return _Posted(choice=choice, since="settings", day="")
-    is_all = mailbox.sync_from <= ALL_MAIL
-    return _Posted(
-        choice=choice, since="all" if is_all else "day", day="" if is_all else mailbox.sync_from.date().isoformat()
-    )
+    return _Posted(choice=choice, since=stored_since(mailbox.sync_from))
 
 
 def _posted(mailbox: Mailbox) -> _Posted:
     """Return what the form says; what it leaves out stays as it is."""
-    form, stored = request.form, _as_stored(mailbox)
-    since, day = form.get("since", stored.since), form.get("day", "").strip()
-    sync_from, error = _moment(since, day, stored)
+    since = posted_since(stored_since(mailbox.sync_from))
     choice = Choice(
-        reads_new=form.get("new", "all" if mailbox.reads_new_folders else "only") != "only",
+        reads_new=request.form.get("new", "all" if mailbox.reads_new_folders else "only") != "only",
         shown=_ids("shown"),
         ticked=_ids("read"),
-        sync_from=sync_from,
+        sync_from=since.moment,
     )
-    return _Posted(choice=choice, since=since, day=day, error=error)
-
-
-def _moment(since: str, day: str, stored: _Posted) -> tuple[datetime | None, Words | None]:
-    """Return from when on mail is wanted, and what is wrong with what was typed."""
-    if since == stored.since and day == stored.day:
-        return stored.choice.sync_from, None  # to the second: saving something else moves nothing
-    if since != "day":
-        return (ALL_MAIL if since == "all" else None), None
-    try:
-        wanted = date.fromisoformat(day)
-    except ValueError:
-        return stored.choice.sync_from, _NO_DAY
-    moment = datetime.combine(wanted, time.min, timezone.utc)
-    return (moment, None) if moment <= current_state().clock() else (stored.choice.sync_from, _NOT_YET)
+    return _Posted(choice=choice, since=since)
 
 
 def _ids(name: str) -> set[int]:

@@ -18,6 +18,7 @@ from flask_ms365.web.mailbox_scope import mailbox_scope
 from flask_ms365.web.obstacle import settings_link, sign_in_obstacle
 from flask_ms365.web.problem import problem
 from flask_ms365.web.redirect_uri import redirect_uri
+from flask_ms365.web.since import ShownSince, posted_since
 from flask_ms365.web.snapshot import current_snapshot
 from flask_ms365.web.words import Notice
 from flask_ms365.words import Words
@@ -44,8 +45,11 @@ def mailbox_new() -> ResponseReturnValue:
     process = request.form.get("process", "")
     if process and process not in state.processes.known:
         return _form(values, refusal=MailboxRefused("process", Words("Choose one of the processes, or none.")))
+    since = posted_since(ShownSince())
+    if since.error:
+        return _form(values)
     try:
-        mailbox_id = state.mailboxes.add(**values, actor=user_id)
+        mailbox_id = state.mailboxes.add(**values, sync_from=since.moment, actor=user_id)
     except MailboxRefused as exc:
         return _form(values, refusal=exc)
     except MS365Error as exc:
@@ -75,9 +79,11 @@ def sign_in_for(found: Mailbox | None, access: str, user_id: str | None) -> Resp
 def _form(
     values: dict[str, str], *, refusal: MailboxRefused | None = None, notices: Sequence[Notice] = ()
 ) -> ResponseReturnValue:
-    state = current_state()
+    state, since = current_state(), posted_since(ShownSince())
     fields = {name: f"ms365-{name}" for name in ("address", "label", "process")}
     fields["access"] = f"ms365-access-{values['access']}"
+    summary = [(fields[refusal.field], refusal.words)] if refusal else []
+    summary += [("ms365-since-day", since.error)] if since.error else []
     obstacle = sign_in_obstacle(state)
     # the commands are of use to whoever was refused: with them the app gets this mailbox and no other
     is_out_of_reach = refusal is not None and refusal.field == "address" and bool(refusal.code)
@@ -87,7 +93,9 @@ def _form(
         form=CsrfForm(),
         values=values,
         errors={refusal.field: refusal} if refusal else {},
-        summary=[(fields[refusal.field], refusal.words)] if refusal else [],
+        summary=summary,
+        since=since,
+        days=current_snapshot().number("sync_since"),
         ways=tuple(WAYS.values()),
         processes=list(state.processes.known),
         process=request.form.get("process", ""),
