@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from hypothesis import HealthCheck, settings
 from jinja2.bccache import Bucket, BytecodeCache
 from werkzeug.routing import Rule
 
@@ -25,6 +26,10 @@ from flask_ms365.simulator import App, Mailbox, Simulator, User
 from tests import canary
 from tests.team import ADDRESS, Team
 from tests.visitor import BASE_URL, Visitor, sign_in_at_microsoft
+
+# how long anything takes is the machine's affair
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 _ON_DEMAND = ("slow", "service", "browser")
 CALLBACK = f"{BASE_URL}/ms365/oauth/callback"

@@ -12,6 +12,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None  # type: ignore[assignment]
+
 _EVERY = 1.0  # seconds between two notes of how far it is
 _MOST_LISTED = 100
 
@@ -85,9 +90,14 @@ class ToFile:
             raise Refused(f"An export to {path} was interrupted: go on with --resume, or delete {self._beside}.")
         if path.exists() and not is_begun:
             raise Refused(f"{path} exists already.")
-        self.done = _read(self._beside, what) if is_begun else Done()
         self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600), "r+b")
-        self._cut()
+        try:
+            self._hold()
+            self.done = _read(self._beside, what) if is_begun else Done()
+            self._cut()
+        except BaseException:
+            self._file.close()
+            raise
         self._noted_at = time.monotonic()
         self._note()
 
@@ -109,10 +119,17 @@ class ToFile:
         with suppress(OSError):
             self._file.close()
 
+    def _hold(self) -> None:
+        """Keep other exports away until the file is closed; what was noted is read only then, since it may move."""
+        if fcntl is not None:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Refused(f"Another export to {self._path} is under way.") from None
+
     def _cut(self) -> None:
         size = self._file.seek(0, os.SEEK_END)
         if size < self.done.offset:
-            self._file.close()
             raise Refused(f"{self._path} is shorter than it was when its export was interrupted.")
         self._file.truncate(self.done.offset)
         self._file.seek(self.done.offset)
@@ -148,6 +165,8 @@ def _read(path: Path, what: dict[str, Any]) -> Done:
     try:
         noted = json.loads(path.read_text(encoding="utf-8"))
         done = Done(**noted.pop("done"))
+    except FileNotFoundError:  # another one went on with it, to its end
+        raise Refused(f"{path.with_suffix('')} exists already.") from None
     except (ValueError, TypeError, KeyError, AttributeError):
         raise Refused(f"{path} cannot be read. Delete it and the export, and begin anew.") from None
     if noted != what:

@@ -91,6 +91,24 @@ def test_whoever_reads_a_pipe_may_stop(full: Synced) -> None:
     assert told == ""
 
 
+@pytest.mark.parametrize("options", [(), ("--resume",)])
+def test_of_two_exports_to_one_file_the_second_is_refused(
+    full: Synced, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    expected, path, write = whole(full.host, tmp_path), tmp_path / "mail", output.ToFile.write
+    second: list[Any] = []
+
+    def write_and_begin_another(target: output.ToFile, message_id: int, *args: Any, **values: Any) -> None:
+        if not second:
+            second.append(export(full.host, "--output", str(path), *options))
+        write(target, message_id, *args, **values)
+
+    monkeypatch.setattr(output.ToFile, "write", write_and_begin_another)
+    assert export(full.host, "--output", str(path)).exit_code == 0
+    assert second[0].exit_code == 2
+    assert path.read_bytes() == expected
+
+
 class Stop(Exception):
     """Ends an export within this process, as nothing of ours expects."""
 
