@@ -29,10 +29,14 @@ from flask_ms365.sync.rows import without_body
 
 _MESSAGE: Any = Message.__table__
 _KNOWN = tuple(_MESSAGE.c[name] for name in Known._fields)
-# these go with every page: made once
-_KNOWN_ROWS = select(*_KNOWN).where(
-    _MESSAGE.c.mailbox_id == bindparam("mailbox_id"), _MESSAGE.c.graph_id.in_(bindparam("graph_ids", expanding=True))
+# made once: these go with every page, and to make one with its list takes longer than to run it
+_ARE_THESE = (
+    _MESSAGE.c.mailbox_id == bindparam("mailbox_id"),
+    _MESSAGE.c.graph_id.in_(bindparam("graph_ids", expanding=True)),
 )
+_KNOWN_ROWS = select(*_KNOWN).where(*_ARE_THESE)
+_ROW_IDS = select(_MESSAGE.c.graph_id, _MESSAGE.c.id).where(*_ARE_THESE)
+_MESSAGES = select(Message).where(*_ARE_THESE)
 
 _FOLDER: Any = Folder.__table__
 _FOLDER_SET = update(_FOLDER).where(_FOLDER.c.id == bindparam("row_id"))
@@ -68,9 +72,8 @@ class Store:
         """Return what the database has of these messages, and leave no transaction open."""
         found: dict[str, Known] = {}
         for ids in in_batches(graph_ids):
-            asked = {"mailbox_id": self._lease.mailbox_id, "graph_ids": ids}
             # all at once: to fetch row by row takes twice the time
-            found |= {row[1]: Known._make(row) for row in self._session.execute(_KNOWN_ROWS, asked).all()}
+            found |= {row[1]: Known._make(row) for row in self._session.execute(_KNOWN_ROWS, self._asked(ids)).all()}
         self._session.commit()
         return found
 
@@ -197,10 +200,6 @@ class Store:
         self._check_toggle()
 
     @property
-    def _is_ours(self) -> Any:
-        return Message.mailbox_id == self._lease.mailbox_id
-
-    @property
     def _is_our_aside(self) -> Any:
         return SetAside.mailbox_id == self._lease.mailbox_id
 
@@ -230,6 +229,9 @@ class Store:
     def _kept(self, write: Write) -> dict[str, Any]:
         return write.values if self.keeps_bodies else without_body(write.values)
 
+    def _asked(self, graph_ids: Collection[str]) -> dict[str, Any]:
+        return {"mailbox_id": self._lease.mailbox_id, "graph_ids": graph_ids}
+
     def _row_ids(self, told: Sequence[Write], attachments: Mapping[str, Any]) -> dict[str, int]:
         """Return Graph id -> row id, of new rows only where somebody will ask for them."""
         ids = {write.graph_id: write.row_id for write in told if write.row_id is not None}
@@ -241,8 +243,7 @@ class Store:
     def _ids_of(self, graph_ids: Collection[str]) -> dict[str, int]:
         found: dict[str, int] = {}
         for some in in_batches(graph_ids):
-            ids = select(Message.graph_id, Message.id).where(self._is_ours, Message.graph_id.in_(some))
-            found |= {row.graph_id: row.id for row in self._session.execute(ids)}
+            found |= {row.graph_id: row.id for row in self._session.execute(_ROW_IDS, self._asked(some))}
         return found
 
     def _replace_attachments(self, attachments: Mapping[str, Sequence[AttachmentData]], ids: Mapping[str, int]) -> None:
@@ -277,10 +278,11 @@ class Store:
     def _messages(self, told: Sequence[Write]) -> dict[str, Message]:
         """Return the messages that handlers are told of, as the host's own session has them."""
         found: dict[str, Message] = {}
+        # the host's session may hold some as they were, but none that is new
+        fresh = {"populate_existing": any(write.row_id is not None for write in told)}
         for ids in in_batches(write.graph_id for write in told):
-            messages = select(Message).where(self._is_ours, Message.graph_id.in_(ids))
-            rows = self._session.scalars(messages, execution_options={"populate_existing": True})
-            found |= {message.graph_id: message for message in rows}
+            messages = self._session.scalars(_MESSAGES, self._asked(ids), execution_options=fresh)
+            found |= {message.graph_id: message for message in messages}
         if not self.keeps_bodies:
             _lend_bodies(told, found)
         return found
