@@ -42,6 +42,8 @@ def own_database(service: str, purpose: str = "test") -> str:
     """Return the address of a database that only this process uses; it is dropped at the end."""
     server, name = need(service), f"ms365_{purpose}_{os.getpid()}"
     _administer(server, f"CREATE DATABASE {name}")
+    if service == "postgresql":  # no test pulls the plug of the server itself
+        _administer(server, f"ALTER DATABASE {name} SET synchronous_commit = off")
     atexit.register(_administer, server, f"DROP DATABASE {name}")
     return make_url(server).set(database=name).render_as_string(hide_password=False)
 
