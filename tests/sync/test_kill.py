@@ -75,10 +75,11 @@ def place(synced: Synced) -> Place:
 
 
 def _pass_the_lease(synced: Synced) -> None:
-    """Let the lease of a dead worker end without waiting for it."""
+    """Let the lease of a dead worker end without waiting for it, and Microsoft's quota fill up."""
     with synced.host.app.app_context():
         held = update(Mailbox).where(Mailbox.lease_owner.is_not(None))
         synced.session.execute(held.values(lease_expires_at=_LONG_AGO))
+        synced.session.execute(update(Mailbox).values(quota_at=_LONG_AGO))
         synced.session.commit()
 
 
